@@ -1,0 +1,114 @@
+"""The middleware, each letting the API pass that only the console needs."""
+
+import secrets
+from collections.abc import Callable
+
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from whitenoise.middleware import WhiteNoiseMiddleware
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+_CONSOLE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self';"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none';"
+    " object-src 'none'; manifest-src 'self'"
+)
+# Swagger UI draws its icons from data: URLs in its stylesheet; the page shows no stored content.
+_DOCS_POLICY = _CONSOLE_POLICY.replace("img-src 'self'", "img-src 'self' data:")
+_API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+    "Cache-Control": "no-store",
+}
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Tell whether a request is for a program rather than a person."""
+    return request.path_info.startswith(("/api/", "/healthz", "/readyz", "/metrics"))
+
+
+class Envelope:
+    """Give every request an id, and every answer the id and the security headers."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer, and seal the answer."""
+        # Never taken from the caller: an id that a caller chose could be another's.
+        request.request_id = secrets.token_hex(8)  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        headers = response.headers
+        headers["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        for name, value in _HEADERS.items():
+            if name not in headers:
+                headers[name] = value
+        headers["Content-Security-Policy"] = self._policy(request)
+        return response
+
+    @staticmethod
+    def _policy(request: HttpRequest) -> str:
+        if not is_api(request):
+            return _CONSOLE_POLICY
+        return _DOCS_POLICY if request.path_info == "/api/v1/docs" else _API_POLICY
+
+
+class StaticFiles(WhiteNoiseMiddleware):
+    """Serve files from static/, to people only."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer with a file where there is one."""
+        if is_api(request):
+            response: HttpResponse = self.get_response(request)
+            return response
+        answer: HttpResponse = super().__call__(request)
+        return answer
+
+
+class ConsoleSessions(SessionMiddleware):
+    """Django's sign-in sessions, for the console."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Let the API pass."""
+        if is_api(request):
+            return self.get_response(request)  # type: ignore[return-value]
+        return super().__call__(request)  # type: ignore[return-value]
+
+
+class ConsoleCsrf(CsrfViewMiddleware):
+    """CSRF protection; the API takes no cookies, so it needs none."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Let the API pass."""
+        if is_api(request):
+            return self.get_response(request)  # type: ignore[return-value]
+        return super().__call__(request)  # type: ignore[return-value]
+
+
+class ConsoleAuthentication(AuthenticationMiddleware):
+    """Who is signed in to the console."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Let the API pass."""
+        if is_api(request):
+            return self.get_response(request)  # type: ignore[return-value]
+        return super().__call__(request)  # type: ignore[return-value]
+
+
+class ConsoleMessages(MessageMiddleware):
+    """What the console says after an act."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Let the API pass."""
+        if is_api(request):
+            return self.get_response(request)  # type: ignore[return-value]
+        return super().__call__(request)  # type: ignore[return-value]

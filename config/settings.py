@@ -1,0 +1,155 @@
+"""Every setting. A clean checkout runs; what differs between places is an environment variable."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+
+from config import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+LETHE_DATA_DIR = env.folder("LETHE_DATA_DIR", BASE_DIR / "var")
+LETHE_PUBLIC_URL = env.text("LETHE_PUBLIC_URL").rstrip("/")
+# A request's client is its connection's peer, unless this many proxies in front are trusted.
+LETHE_TRUSTED_PROXIES = env.number("LETHE_TRUSTED_PROXIES", 0, 0, 8)
+
+DEBUG = env.flag("LETHE_DEBUG", False)
+SECRET_KEY = env.text("LETHE_SECRET_KEY") or env.secret(
+    LETHE_DATA_DIR / "secret_key", get_random_secret_key
+)
+_public = urlsplit(LETHE_PUBLIC_URL)
+if LETHE_PUBLIC_URL and (_public.scheme not in ("http", "https") or not _public.hostname):
+    raise ImproperlyConfigured(
+        f"LETHE_PUBLIC_URL must look like https://lethe.example.org; it is {LETHE_PUBLIC_URL!r}."
+    )
+ALLOWED_HOSTS = env.names(
+    "LETHE_ALLOWED_HOSTS",
+    ["127.0.0.1", "localhost", "[::1]", *([_public.hostname] if _public.hostname else [])],
+)
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "ninja",
+    "memory_app",
+]
+
+# The API needs none of the console's middleware, and its cost would be half of a small call
+# (docs/performance.md), so each of these lets /api/ pass.
+MIDDLEWARE = [
+    "config.middleware.Envelope",
+    "config.middleware.StaticFiles",
+    "config.middleware.ConsoleSessions",
+    "config.middleware.ConsoleCsrf",
+    "config.middleware.ConsoleAuthentication",
+    "config.middleware.ConsoleMessages",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+# One URL per operation, exactly as the contract spells it: nothing is redirected.
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": dj_database_url.parse(
+        env.text("DATABASE_URL", f"sqlite:///{LETHE_DATA_DIR / 'lethe.sqlite3'}"),
+        # Connections are kept: opening one for each request made calls six to eight times slower.
+        conn_max_age=None,
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        # A transaction takes the write lock when it begins. Taken later, it fails at once when
+        # another writer came between, whatever the timeout.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": (
+            "PRAGMA journal_mode=WAL;"
+            # An acknowledged message survives a power cut.
+            "PRAGMA synchronous=FULL;"
+            # Freed cells are overwritten with zeroes (not enough for erasure: see the scrub).
+            "PRAGMA secure_delete=ON;"
+            "PRAGMA foreign_keys=ON;"
+            "PRAGMA journal_size_limit=67108864;"
+            "PRAGMA cache_size=-65536"
+        ),
+    }
+elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # Parameters travel apart from the statement, so a failed statement in the server's log holds
+    # no message text; prepared once, a statement is planned once.
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        server_side_binding=True, prepare_threshold=2
+    )
+else:
+    raise ImproperlyConfigured("DATABASE_URL must name an SQLite or a PostgreSQL database.")
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the API and the server bound bodies themselves, in JSON
+
+AUTH_USER_MODEL = "memory_app.Operator"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+if _public.scheme == "https":
+    SESSION_COOKIE_NAME = "__Host-sid"
+    CSRF_COOKIE_NAME = "__Host-csrf"
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [LETHE_PUBLIC_URL] if LETHE_PUBLIC_URL else []
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "config.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        # Django's own request log writes paths with their query string, where session ids are.
+        "django.request": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        "django.server": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        "django.security": {"handlers": [], "level": "CRITICAL", "propagate": False},
+    },
+}

@@ -1,0 +1,8 @@
+"""The WSGI entry point, for a server other than `manage.py serve`."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+application = get_wsgi_application()

@@ -1,0 +1,15 @@
+"""Lethe: a core and three doors.
+
+    api/ | console/ | management/   the doors: JSON for agents, HTML for people, commands
+                |
+                v
+           operations/              the verbs: recording, reading, expiring, removing ...
+                |
+                v
+       models/   storage/           the nouns; what SQLite and PostgreSQL do differently
+                |
+                v
+  errors  conf  moments  strict_json
+
+Imports go downwards only, and never from one door to another; tests/test_architecture.py holds it.
+"""

@@ -1,0 +1,21 @@
+"""From a bearer token to the caller."""
+
+from typing import cast
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from memory_app.operations.keys import Caller, verify_key
+
+
+class ApiKeyAuth(HttpBearer):
+    """`Authorization: Bearer lethe_...`; cookies are never looked at."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Caller:
+        """Return who calls. Raises Unauthenticated."""
+        return verify_key(token)
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """Return who calls, known since the request was authenticated."""
+    return cast(Caller, request.auth)  # type: ignore[attr-defined]

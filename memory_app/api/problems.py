@@ -1,0 +1,140 @@
+"""From refusals to RFC 9457 problem details: the API's only table of status codes."""
+
+import json
+import logging
+from collections.abc import Iterable
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from memory_app import errors, moments
+from memory_app.errors import Fault, Invalid, Refusal
+
+logger = logging.getLogger("lethe.api")
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+STATUS: Final[dict[str, tuple[int, str]]] = {
+    "invalid": (422, "The request breaks a rule"),
+    "session_full": (422, "The session is full"),
+    "unauthenticated": (401, "No valid API key"),
+    "forbidden": (403, "The API key lacks the right"),
+    "not_found": (404, "Not found"),
+    "method_not_allowed": (405, "The operation takes another method"),
+    "session_exists": (409, "The session exists"),
+    "message_conflict": (409, "The message id is taken"),
+    "user_conflict": (409, "The session belongs to another user"),
+    "revision_conflict": (409, "The session is at another revision"),
+    "session_expired": (410, "The session is past its time"),
+    "too_large": (413, "Too many bytes"),
+    "unsupported_media_type": (415, "The body is not JSON"),
+    "unavailable": (503, "Not available now"),
+    "storage_full": (507, "No room to store more"),
+    "internal": (500, "An error in Lethe"),
+}
+_RETRY_AFTER: Final = {"unavailable": "1", "storage_full": "60"}
+
+
+def problem(
+    request: HttpRequest, code: str, detail: str, **members: Any
+) -> HttpResponse:
+    """Build the answer for a refusal."""
+    status, title = STATUS[code]
+    body = {
+        "type": f"urn:lethe:problem:{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        **members,
+        "request_id": getattr(request, "request_id", ""),
+    }
+    response = HttpResponse(json.dumps(body), status=status, content_type=CONTENT_TYPE)
+    if code in _RETRY_AFTER:
+        response["Retry-After"] = _RETRY_AFTER[code]
+    if code == "unauthenticated":
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def register(api: NinjaAPI) -> None:
+    """Let the API answer every exception with a problem."""
+    api.add_exception_handler(Refusal, _refusal)
+    api.add_exception_handler(ValidationError, _validation)
+    api.add_exception_handler(HttpError, _http_error)
+    api.add_exception_handler(Exception, _bug)
+
+
+def _refusal(request: HttpRequest, refusal: Any) -> HttpResponse:
+    return problem(request, refusal.code, refusal.detail, **_members(refusal))
+
+
+def _members(refusal: Refusal) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    if isinstance(refusal, Invalid) and refusal.faults:
+        members["errors"] = _errors(refusal.faults)
+    if isinstance(refusal, errors.InvalidPrefix):
+        members["suggestion"] = refusal.suggestion
+    if isinstance(refusal, errors.InvalidMoment) and refusal.latest is not None:
+        members["latest"] = moments.to_rfc3339(refusal.latest)
+    if isinstance(refusal, errors.RevisionConflict):
+        members["revision"] = refusal.revision
+    if isinstance(refusal, errors.MessageConflict) and refusal.index is not None:
+        members["index"] = refusal.index
+    return members
+
+
+def _errors(faults: Iterable[Fault]) -> list[dict[str, Any]]:
+    return [{"loc": list(fault.loc), "detail": fault.detail} for fault in faults]
+
+
+# The most faults that one answer names.
+_MOST_FAULTS: Final = 20
+
+
+def _validation(request: HttpRequest, invalid: Any) -> HttpResponse:
+    """Name each fault that the schema found, without the value that was sent."""
+    faults = [
+        Fault(_location(error["loc"]), _sentence(error))
+        for error in invalid.errors[:_MOST_FAULTS]
+    ]
+    return problem(
+        request, "invalid", "the request breaks a rule", errors=_errors(faults)
+    )
+
+
+def _location(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Leave out the name of the view's argument, which callers do not know."""
+    source, *rest = loc
+    return (source, *rest[1:]) if source in ("body", "query") and rest[:1] == [source] else loc
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    kind = error["type"]
+    if kind == "missing":
+        return "this is required"
+    if kind == "extra_forbidden":
+        return "there is no such field"
+    return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _http_error(request: HttpRequest, error: Any) -> HttpResponse:
+    # Ninja wraps whatever the body's parser raises.
+    if isinstance(error.__cause__, Refusal):
+        return _refusal(request, error.__cause__)
+    if isinstance(error, AuthenticationError):
+        return problem(
+            request, "unauthenticated", "send a valid API key: Authorization: Bearer lethe_..."
+        )
+    return problem(request, "invalid", "the request cannot be read")
+
+
+def _bug(request: HttpRequest, error: Any) -> HttpResponse:
+    logger.error(
+        "a request failed",
+        exc_info=error,
+        extra={"request_id": getattr(request, "request_id", ""), "operation": request.path_info},
+    )
+    return problem(request, "internal", "the request failed; its id finds it in the log")

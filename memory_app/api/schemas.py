@@ -1,0 +1,437 @@
+"""What goes in and comes out, spelt field by field; unknown fields are refused."""
+
+from typing import Any
+
+from ninja import Schema
+from pydantic import ConfigDict, Field, StrictStr, model_validator
+
+from memory_app import conf
+from memory_app.api import fields
+
+
+class Input(Schema):
+    """A body or a query string."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SessionPatch(Input):
+    """A JSON merge patch (RFC 7396) of the session, applied in the same transaction."""
+
+    title: StrictStr | None = Field(None, max_length=conf.MAX_TITLE)
+    tags: list[StrictStr] | None = Field(None, max_length=conf.MAX_TAGS)
+    metadata: fields.Document = None
+    state: fields.Document = None
+
+
+class EventIn(Input):
+    """A message, and the state snapshot kept with it."""
+
+    message: fields.Message
+    state: fields.State = None
+
+
+class AddIn(EventIn):
+    """One event for a session."""
+
+    session_id: fields.SessionId
+    user_id: fields.UserId
+    session_patch: SessionPatch | None = None
+    expected_revision: fields.ExpectedRevision
+    create: fields.Create
+
+
+class AddListIn(Input):
+    """Events for a session, stored together or not at all."""
+
+    events: list[EventIn] = Field(
+        max_length=conf.MAX_BATCH, description="At most 1,000, in their order."
+    )
+    session_id: fields.SessionId
+    user_id: fields.UserId
+    session_patch: SessionPatch | None = None
+    expected_revision: fields.ExpectedRevision
+    create: fields.Create
+
+
+class WhichIn(Input):
+    """One session, by id or by uid."""
+
+    session_id: fields.SessionId
+    uid: fields.Uid
+
+    @model_validator(mode="after")
+    def _one_name(self) -> "WhichIn":
+        if self.session_id is not None and self.uid is not None:
+            raise ValueError("send session_id or uid, not both")
+        return self
+
+
+class ListIn(WhichIn):
+    """Which messages: filters, then order, offset, limit, then max_tokens."""
+
+    role: fields.Role | None = Field(None, description="Only messages of this role.")
+    after_seq: fields.QueryInt | None = Field(None, ge=0, description="Only later places.")
+    before_seq: fields.QueryInt | None = Field(None, ge=0, description="Only earlier places.")
+    after_timestamp: fields.Moment | None = Field(
+        None,
+        description="Only messages at this time or later, by their own `timestamp`, else by when"
+        " they were stored.",
+    )
+    order: fields.Order | None = Field(None, description="`asc` (default) or `desc`, by place.")
+    offset: fields.QueryInt | None = Field(None, ge=0, le=2**62)
+    limit: fields.QueryInt | None = Field(None, ge=0, le=conf.MAX_LIST)
+    last: fields.QueryInt | None = Field(
+        None,
+        ge=0,
+        le=conf.MAX_LIST,
+        description="The newest N, oldest first; excludes order, offset and limit.",
+    )
+    max_tokens: fields.QueryInt | None = Field(
+        None,
+        ge=0,
+        description="Keep the newest messages that fit; a tool call stays with its results.",
+    )
+
+    @model_validator(mode="after")
+    def _last_alone(self) -> "ListIn":
+        others = (self.order, self.offset, self.limit)
+        if self.last is not None and any(value is not None for value in others):
+            raise ValueError("last excludes order, offset and limit")
+        return self
+
+
+class RetrieveIn(WhichIn):
+    """A text to look for in the messages of one session."""
+
+    query: StrictStr = Field(
+        min_length=1,
+        max_length=conf.MAX_QUERY,
+        description="Looked for literally, ignoring case in every script.",
+    )
+    limit: fields.QueryInt = Field(20, ge=0, le=conf.MAX_PAGE)
+    offset: fields.QueryInt = Field(0, ge=0, le=2**62)
+
+    @model_validator(mode="after")
+    def _not_blank(self) -> "RetrieveIn":
+        if not self.query.strip():
+            raise ValueError("query is not blank")
+        return self
+
+
+class RetrieveBody(RetrieveIn):
+    """The same, as a body."""
+
+    limit: int = Field(20, ge=0, le=conf.MAX_PAGE, strict=True)
+    offset: int = Field(0, ge=0, le=2**62, strict=True)
+
+
+class GetIn(WhichIn):
+    """One message."""
+
+    id: fields.MessageId
+
+
+class UpdateIn(Input):
+    """A new body, or a new content, for one message."""
+
+    session_id: fields.SessionId
+    id: fields.MessageId
+    content: fields.Content = None
+    message: fields.Message = None
+    state: fields.State = None
+    expected_revision: fields.ExpectedRevision
+
+    @model_validator(mode="after")
+    def _one_replacement(self) -> "UpdateIn":
+        given = self.model_fields_set
+        if ("content" in given) == ("message" in given):
+            raise ValueError("send content, or message and perhaps state")
+        if "content" in given and "state" in given:
+            raise ValueError("state goes with message, not with content")
+        return self
+
+
+class DeleteIn(Input):
+    """One message, by id or by place."""
+
+    session_id: fields.SessionId
+    id: fields.MessageId | None = None
+    index: int | None = Field(None, strict=True, description="From 0; a negative one is a miss.")
+    expected_revision: fields.ExpectedRevision
+
+    @model_validator(mode="after")
+    def _one_name(self) -> "DeleteIn":
+        if (self.id is None) == (self.index is None):
+            raise ValueError("send id or index")
+        return self
+
+
+class PopIn(Input):
+    """The newest message of a session."""
+
+    session_id: fields.SessionId
+    expected_revision: fields.ExpectedRevision
+
+
+class ClearIn(Input):
+    """All messages of a session, which must be named."""
+
+    session_id: StrictStr = Field(description="The session; there is no default here.")
+    expected_revision: fields.ExpectedRevision
+
+
+class SessionFields(Input):
+    """What a session is besides its messages."""
+
+    user_id: fields.UserId
+    title: StrictStr | None = Field(None, max_length=conf.MAX_TITLE)
+    tags: list[StrictStr] | None = Field(
+        None, max_length=conf.MAX_TAGS, description="At most 32 of 1 to 64 characters."
+    )
+    metadata: fields.Document = None
+    state: fields.Document = None
+    expires_at: fields.Moment | None = Field(
+        None, description="An explicit end: in the future, within the maximum age."
+    )
+
+
+class CreateSessionIn(SessionFields):
+    """A session to begin."""
+
+    session_id: fields.SessionId
+    if_exists: str = Field(
+        "error", pattern="^(error|return)$", description="`error` (default) or `return`."
+    )
+
+
+class UpdateSessionIn(SessionFields):
+    """A JSON merge patch of a session; null clears."""
+
+    session_id: fields.SessionId
+    expected_revision: fields.ExpectedRevision
+
+
+class NameSessionIn(Input):
+    """One live session."""
+
+    session_id: fields.SessionId
+
+
+class ExtendSessionIn(NameSessionIn):
+    """Until when a session lives at least."""
+
+    expires_at: fields.Moment
+
+
+class DeleteSessionIn(Input):
+    """A session, which must be named."""
+
+    session_id: StrictStr = Field(description="The session; there is no default here.")
+
+
+class ListSessionsIn(Input):
+    """Which sessions, in which order."""
+
+    prefix: StrictStr | None = Field(None, max_length=conf.MAX_ID, examples=["org-1/"])
+    user_id: StrictStr | None = Field(None, min_length=1, max_length=conf.MAX_ID)
+    status: fields.Status = "active"
+    tags: fields.Names | None = Field(None, description="Sessions with all of these tags.")
+    metadata: StrictStr | None = Field(
+        None,
+        description="A JSON object: sessions whose metadata has these top-level entries, types"
+        " counted.",
+        examples=['{"plan": "gold"}'],
+    )
+    created_after: fields.Moment | None = Field(None, description="At this time or later.")
+    created_before: fields.Moment | None = Field(None, description="Earlier than this time.")
+    active_after: fields.Moment | None = None
+    active_before: fields.Moment | None = None
+    expires_after: fields.Moment | None = None
+    expires_before: fields.Moment | None = None
+    held: fields.QueryBool | None = Field(None, description="Under legal hold, or not.")
+    sort: fields.Sort = Field(
+        "-last_activity_at",
+        description="A leading - is descending. By created_at every session is met exactly once; by"
+        " a field that changes meanwhile, paging is best effort.",
+    )
+    limit: fields.QueryInt = Field(50, ge=1, le=conf.MAX_PAGE)
+    cursor: StrictStr | None = Field(None, max_length=1_000, description="From `next_cursor`.")
+    total: fields.QueryBool = Field(False, description="Count all that match, which takes time.")
+
+
+class EventOut(Schema):
+    """A stored event."""
+
+    id: str
+    seq: int = Field(description="Its place: 1, 2, 3 … per session, never given twice.")
+    message: dict[str, Any] = Field(description="As it was received, with its id.")
+    state: dict[str, Any] | None
+    created_at: str
+    updated_at: str | None = Field(None, description="Only when it was replaced.")
+    tokens: int
+
+
+class SessionOut(Schema):
+    """A session."""
+
+    uid: str
+    session_id: str
+    namespace: str
+    user_id: str | None
+    title: str | None
+    tags: list[str]
+    metadata: dict[str, Any] | None = None
+    state: dict[str, Any] | None = None
+    status: fields.Status
+    revision: int
+    message_count: int
+    token_count: int
+    size_bytes: int
+    held: bool
+    created_at: str
+    last_activity_at: str
+    expires_at: str | None
+    expires_because: str | None = Field(description="idle, max_age, explicit or operator")
+    purge_after: str | None
+    ended_at: str | None
+
+
+class StubOut(Schema):
+    """What is seen of an expired session."""
+
+    uid: str
+    session_id: str
+    status: str
+    revision: int
+    created_at: str
+    last_activity_at: str
+    expires_at: str | None
+    expires_because: str | None
+    purge_after: str | None
+
+
+class StoredOut(Schema):
+    """Where a message is."""
+
+    id: str
+    seq: int
+    duplicate: bool
+
+
+class AddOut(StoredOut):
+    """Where the message is, and its session without state and metadata."""
+
+    session: SessionOut
+
+
+class AddListOut(Schema):
+    """Where the messages are, in their order."""
+
+    items: list[StoredOut]
+    session: SessionOut | None
+
+
+class ListOut(Schema):
+    """Messages of a session."""
+
+    items: list[EventOut]
+    total: int = Field(description="How many messages the session has.")
+    session: SessionOut | StubOut | None
+    truncated: bool = Field(description="Whether messages that match are missing.")
+    tokens: int | None = Field(None, description="With max_tokens: of the items together.")
+    estimator: str | None = Field(None, description="With max_tokens: how tokens are counted.")
+    next_after_seq: int | None = None
+    next_before_seq: int | None = None
+
+
+class MatchOut(EventOut):
+    """A message that was found."""
+
+    score: float
+
+
+class RetrieveOut(Schema):
+    """Messages found, best first."""
+
+    items: list[MatchOut]
+    total: int
+    session: SessionOut | StubOut | None
+
+
+class ItemOut(Schema):
+    """One message and its session."""
+
+    item: EventOut | None
+    session: SessionOut | None
+
+
+class RemovedOut(Schema):
+    """How many messages were removed."""
+
+    deleted: int
+    session: SessionOut | None
+
+
+class CountOut(Schema):
+    """How many messages a session has."""
+
+    count: int
+
+
+class OneSessionOut(Schema):
+    """One session."""
+
+    session: SessionOut
+
+
+class SessionOrStubOut(Schema):
+    """One session, or the stub of an expired one."""
+
+    session: SessionOut | StubOut
+
+
+class SessionsOut(Schema):
+    """A page of sessions, without their state."""
+
+    items: list[SessionOut]
+    next_cursor: str | None
+    total: int | None = None
+
+
+class ReceiptOut(Schema):
+    """That content was removed: no content, no ids in clear."""
+
+    id: str
+    namespace: str
+    kind: str
+    reason: str | None
+    actor: str
+    requested_at: str
+    purged_at: str | None
+    scrubbed_at: str | None
+    counts: dict[str, int]
+    method: str
+    verification: dict[str, Any] | None
+
+
+class DeletedOut(Schema):
+    """How many sessions were purged; nothing there is 0 and no receipt."""
+
+    deleted: int
+    receipt: ReceiptOut | None
+
+
+class ProblemOut(Schema):
+    """A refusal (RFC 9457). `code` is stable; `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[dict[str, Any]] | None = None
+    revision: int | None = None
+    index: int | None = None
+    latest: str | None = None
+    request_id: str

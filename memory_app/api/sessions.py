@@ -1,0 +1,172 @@
+"""sessions/: what a conversation is besides its messages, and how long it lives."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router
+
+from memory_app.api import schemas
+from memory_app.api.answers import (
+    answer,
+    quote,
+    receipt_json,
+    session_json,
+    stub_json,
+)
+from memory_app.api.auth import caller_of
+from memory_app.errors import Invalid
+from memory_app.operations import browsing, purging, sessions
+from memory_app.operations.browsing import SessionFilter
+from memory_app.operations.keys import Caller
+from memory_app.operations.reading import Which
+from memory_app.operations.receiving import (
+    check_id,
+    check_session_id,
+    receive_change,
+)
+from memory_app.operations.sessions import SessionAt
+from memory_app.strict_json import decode
+
+router = Router(tags=["sessions"])
+
+
+@router.get("/list", response=schemas.SessionsOut)
+def list_(request: HttpRequest, query: schemas.ListSessionsIn = Query(...)) -> HttpResponse:
+    """List sessions, page by page, without their state and without any message text."""
+    caller = caller_of(request)
+    page = browsing.list_sessions(
+        caller=caller,
+        wanted=_filter(query),
+        sort=query.sort,
+        limit=query.limit,
+        cursor=query.cursor,
+        with_total=query.total,
+    )
+    items = ",".join(
+        session_json(session, caller.namespace, page.now, leave_out=("state",))
+        for session in page.items
+    )
+    cursor = quote(page.next_cursor) if page.next_cursor else "null"
+    total = "" if page.total is None else f',"total":{page.total}'
+    return answer(f'{{"items":[{items}],"next_cursor":{cursor}{total}}}')
+
+
+def _filter(query: schemas.ListSessionsIn) -> SessionFilter:
+    metadata = None
+    if query.metadata is not None:
+        metadata = decode(query.metadata, loc=("query", "metadata"))
+        if not isinstance(metadata, dict):
+            raise Invalid.at(("query", "metadata"), "send a JSON object")
+    return SessionFilter(
+        prefix=query.prefix,
+        user_id=query.user_id,
+        status=query.status,
+        tags=query.tags or (),
+        metadata=metadata,
+        created_after=query.created_after,
+        created_before=query.created_before,
+        active_after=query.active_after,
+        active_before=query.active_before,
+        expires_after=query.expires_after,
+        expires_before=query.expires_before,
+        held=query.held,
+    )
+
+
+@router.get("/get", response=schemas.SessionOrStubOut)
+def get(request: HttpRequest, query: schemas.WhichIn = Query(...)) -> HttpResponse:
+    """Return one session, or the stub of an expired one, or `not_found`."""
+    caller = caller_of(request)
+    if query.uid is not None:
+        which = Which("", check_id(query.uid, ("query", "uid"), "a uid"))
+    else:
+        which = Which(_name(caller, query.session_id, "query"))
+    return _one(caller, sessions.get_session(caller=caller, which=which))
+
+
+@router.post("/create", response={201: schemas.OneSessionOut, 200: schemas.OneSessionOut})
+def create(request: HttpRequest, body: schemas.CreateSessionIn) -> HttpResponse:
+    """Begin a session, under an id that Lethe makes when you send none.
+
+    A live session of that id is refused with `session_exists`, or returned with
+    `if_exists: "return"` (then 200).
+    """
+    caller = caller_of(request)
+    given = None
+    if body.session_id is not None:
+        given = _name(caller, body.session_id, "body")
+    made = sessions.create_session(
+        caller=caller,
+        session_id=given,
+        change=receive_change(_fields(body), ("body",)),
+        expires_at=body.expires_at,
+        return_existing=body.if_exists == "return",
+    )
+    return _one(caller, made, 201 if made.created else 200)
+
+
+@router.post("/update", response=schemas.OneSessionOut)
+def update(request: HttpRequest, body: schemas.UpdateSessionIn) -> HttpResponse:
+    """Change user, title, tags, explicit end; metadata and state by JSON merge patch. Null clears."""
+    caller = caller_of(request)
+    updated = sessions.update_session(
+        caller=caller,
+        session_id=_name(caller, body.session_id, "body"),
+        change=receive_change(_fields(body), ("body",)),
+        expires_at=body.expires_at,
+        sets_expiry="expires_at" in body.model_fields_set,
+        expected_revision=body.expected_revision,
+    )
+    return _one(caller, updated)
+
+
+def _fields(body: schemas.SessionFields) -> dict[str, Any]:
+    """Return the fields of a session that were sent."""
+    names = ("user_id", "title", "tags", "metadata", "state")
+    return {name: getattr(body, name) for name in names if name in body.model_fields_set}
+
+
+@router.post("/expire", response=schemas.OneSessionOut)
+def expire(request: HttpRequest, body: schemas.NameSessionIn) -> HttpResponse:
+    """End a session's time now. Its content is kept for the grace period, unseen by agents."""
+    caller = caller_of(request)
+    name = _name(caller, body.session_id, "body")
+    ended = sessions.expire_session(caller=caller, session_id=name)
+    session = session_json(ended.session, caller.namespace, ended.now)
+    return answer(f'{{"session":{session}}}')
+
+
+@router.post("/extend", response=schemas.OneSessionOut)
+def extend(request: HttpRequest, body: schemas.ExtendSessionIn) -> HttpResponse:
+    """Let a session live at least until a time, within its maximum age (`latest`)."""
+    caller = caller_of(request)
+    extended = sessions.extend_session(
+        caller=caller,
+        session_id=_name(caller, body.session_id, "body"),
+        expires_at=body.expires_at,
+    )
+    return _one(caller, extended)
+
+
+@router.post("/delete", response=schemas.DeletedOut)
+def delete(request: HttpRequest, body: schemas.DeleteSessionIn) -> HttpResponse:
+    """Purge all sessions of an id, expired ones too, and return the receipt. Needs scope `purge`."""
+    caller = caller_of(request)
+    name = _name(caller, body.session_id, "body")
+    deleted = purging.delete_session(caller=caller, session_id=name)
+    return answer(f'{{"deleted":{deleted.sessions},"receipt":{receipt_json(deleted.receipt)}}}')
+
+
+def _name(caller: Caller, session_id: str | None, source: str) -> str:
+    return check_session_id(
+        session_id, (source, "session_id"), shares_default=caller.shares_default
+    )
+
+
+def _one(caller: Caller, at: SessionAt, status: int = 200) -> HttpResponse:
+    """Answer with a session, or with its stub when it is expired."""
+    if at.session.status(at.now) == "active":
+        session = session_json(at.session, caller.namespace, at.now)
+    else:
+        session = stub_json(at.session, at.now)
+    return answer(f'{{"session":{session}}}', status)

@@ -1,0 +1,29 @@
+"""The nouns."""
+
+from memory_app.models.agent_session import AgentSession, SessionDocument, SessionFacet
+from memory_app.models.api_key import ApiKey, Scope
+from memory_app.models.erasure import Erasure
+from memory_app.models.message import Message
+from memory_app.models.namespace import Namespace
+from memory_app.models.operator import Operator, OperatorRole, Role
+from memory_app.models.receipt import Receipt, ReceiptKind, ReceiptSubject
+from memory_app.models.retention_policy import OnExpired, RetentionPolicy
+
+__all__ = [
+    "AgentSession",
+    "ApiKey",
+    "Erasure",
+    "Message",
+    "Namespace",
+    "OnExpired",
+    "Operator",
+    "OperatorRole",
+    "Receipt",
+    "ReceiptKind",
+    "ReceiptSubject",
+    "RetentionPolicy",
+    "Role",
+    "Scope",
+    "SessionDocument",
+    "SessionFacet",
+]

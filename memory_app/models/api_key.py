@@ -1,0 +1,35 @@
+"""A caller's key to one namespace, stored as a keyed digest."""
+
+from django.db import models
+
+from memory_app.models.fields import CodePointField
+from memory_app.models.namespace import Namespace
+
+
+class Scope(models.TextChoices):
+    """What a key may do."""
+
+    READ = "read"
+    WRITE = "write"
+    PURGE = "purge"
+
+
+class ApiKey(models.Model):
+    """A key that was shown once; only its prefix can be read again."""
+
+    id = models.AutoField(primary_key=True)
+    namespace = models.ForeignKey(Namespace, models.PROTECT, related_name="api_keys")
+    prefix = CodePointField(unique=True)
+    digest = models.BinaryField()
+    scopes = models.TextField(help_text="separated by commas")
+    label = models.TextField(default="", blank=True)
+    created_at = models.BigIntegerField()
+    expires_at = models.BigIntegerField()
+    revoked_at = models.BigIntegerField(null=True)
+    last_used_at = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "api_key"
+
+    def __str__(self) -> str:
+        return self.prefix

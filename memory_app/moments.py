@@ -1,0 +1,59 @@
+"""Moments are whole microseconds since 1970 in UTC: exact, and the same on both databases."""
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+SECOND: Final = 1_000_000
+DAY: Final = 86_400 * SECOND
+
+# The last microsecond of the year 9999 stands for "never". A number instead of NULL keeps every
+# comparison, minimum and index range free of a special case.
+NEVER: Final = 253_402_300_799_999_999
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = datetime(1000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_RFC3339 = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d+))?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+
+
+def process_clock() -> int:
+    """Return this process's time."""
+    return time.time_ns() // 1000
+
+
+def from_datetime(value: datetime) -> int:
+    """Return the moment of an aware datetime."""
+    return (value - _EPOCH) // _MICROSECOND
+
+
+def to_datetime(moment: int) -> datetime:
+    """Return the moment as an aware datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=moment)
+
+
+def to_rfc3339(moment: int) -> str:
+    """Write the moment as RFC 3339 in UTC with microseconds."""
+    text = (_EPOCH + timedelta(microseconds=moment)).isoformat(timespec="microseconds")
+    return f"{text[:26]}Z"
+
+
+def from_rfc3339(text: str) -> int:
+    """Read an RFC 3339 time, which must have a zone and a year from 1000 to 9999.
+
+    More than six fractional digits are accepted and cut. Raises ValueError.
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError("not an RFC 3339 time with a zone")
+    day, clock, fraction, zone = match.groups()
+    if zone in "Zz":
+        zone = "+00:00"
+    value = datetime.fromisoformat(f"{day}T{clock}.{(fraction or '0')[:6].ljust(6, '0')}{zone}")
+    moment = from_datetime(value)
+    if not from_datetime(_EARLIEST) <= moment <= NEVER:
+        raise ValueError("outside the years 1000 to 9999")
+    return moment

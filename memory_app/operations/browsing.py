@@ -1,0 +1,193 @@
+"""Find sessions: one filter for the list on screen, the list in JSON, the preview and the purge."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from memory_app import conf
+from memory_app.errors import Invalid
+from memory_app.models.snapshot import SessionSnapshot
+from memory_app.operations.keys import Caller
+from memory_app.operations.opening import metadata_facet, tag_facet
+from memory_app.storage import Database, engine
+from memory_app.storage.statements import SESSION_COLUMNS
+
+SORTS: Final = ("last_activity_at", "created_at", "expires_at", "message_count", "size_bytes")
+STATUSES: Final = ("active", "expired", "purging", "any")
+
+_CURSOR: Final = ("query", "cursor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFilter:
+    """Which sessions of a namespace; what is None does not filter."""
+
+    prefix: str | None = None
+    user_id: str | None = None
+    status: str = "active"
+    tags: Sequence[str] = ()
+    metadata: Mapping[str, Any] | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+    active_after: int | None = None
+    active_before: int | None = None
+    expires_after: int | None = None
+    expires_before: int | None = None
+    held: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    """One page of sessions, and the cursor of the next."""
+
+    items: Sequence[SessionSnapshot]
+    next_cursor: str | None
+    total: int | None
+    now: int
+
+
+def list_sessions(
+    *,
+    caller: Caller,
+    wanted: SessionFilter,
+    sort: str = "-last_activity_at",
+    limit: int = 50,
+    cursor: str | None = None,
+    with_total: bool = False,
+    now: int | None = None,
+) -> SessionPage:
+    """Return a page of sessions, without state or message text, by keyset.
+
+    Ordered by created_at each session is met exactly once; by a field that changes while one pages,
+    a session can be met twice or not at all. Raises Invalid for a cursor that is not of this list.
+    """
+    caller.require("read")
+    namespace_id = caller.namespace_id
+    start = _read_cursor(cursor, namespace_id, sort) if cursor is not None else None
+
+    def work(db: Database) -> SessionPage:
+        moment = now or db.now()
+        conditions, parameters = where(wanted, namespace_id, moment)
+        total = None
+        if with_total:
+            row = db.row(f"SELECT count(*) FROM agent_session s WHERE {conditions}", parameters)
+            total = row[0] if row else 0
+        items = _page(db, conditions, parameters, sort, start, limit + 1)
+        after = _write_cursor(items[limit - 1], namespace_id, sort) if len(items) > limit else None
+        return SessionPage(items[:limit], after, total, moment)
+
+    return engine().read(work)
+
+
+def where(wanted: SessionFilter, namespace_id: int, now: int) -> tuple[str, list[Any]]:
+    """Return the filter as a condition on `agent_session s`, and its parameters."""
+    conditions = ["s.namespace_id = %s"]
+    parameters: list[Any] = [namespace_id]
+
+    def add(condition: str, *values: Any) -> None:
+        conditions.append(condition)
+        parameters.extend(values)
+
+    if wanted.status == "active":
+        add("s.ended_at IS NULL AND s.expires_at > %s", now)
+    elif wanted.status == "expired":
+        add("s.expires_at <= %s AND s.purge_receipt IS NULL", now)
+    elif wanted.status == "purging":
+        add("s.purge_receipt IS NOT NULL")
+    if wanted.prefix:
+        add("s.session_id >= %s", wanted.prefix)
+        end = prefix_end(wanted.prefix)
+        if end is not None:
+            add("s.session_id < %s", end)
+    if wanted.user_id is not None:
+        add("s.user_id = %s", wanted.user_id)
+    for column, operator, value in (
+        ("created_at", ">=", wanted.created_after),
+        ("created_at", "<", wanted.created_before),
+        ("last_activity_at", ">=", wanted.active_after),
+        ("last_activity_at", "<", wanted.active_before),
+        ("expires_at", ">=", wanted.expires_after),
+        ("expires_at", "<", wanted.expires_before),
+    ):
+        if value is not None:
+            add(f"s.{column} {operator} %s", value)
+    for digest in _facets(wanted, namespace_id):
+        add("s.id IN (SELECT f.session_id FROM session_facet f WHERE f.digest = %s)", digest)
+    return " AND ".join(conditions), parameters
+
+
+def _facets(wanted: SessionFilter, namespace_id: int) -> list[bytes]:
+    metadata = wanted.metadata or {}
+    return [tag_facet(namespace_id, tag) for tag in wanted.tags] + [
+        metadata_facet(namespace_id, key, value) for key, value in metadata.items()
+    ]
+
+
+def prefix_end(prefix: str) -> str | None:
+    """Return the first text, in code point order, after all that begin with a prefix.
+
+    None when there is none: the prefix consists of the last code point only.
+    """
+    kept = prefix.rstrip("\U0010ffff")
+    if not kept:
+        return None
+    following = ord(kept[-1]) + 1
+    # Surrogates are no characters: neither database stores them.
+    return kept[:-1] + chr(0xE000 if following == 0xD800 else following)
+
+
+def _page(
+    db: Database,
+    conditions: str,
+    parameters: Sequence[Any],
+    sort: str,
+    start: tuple[int, int] | None,
+    limit: int,
+) -> list[SessionSnapshot]:
+    column, descending = sort.removeprefix("-"), sort.startswith("-")
+    order = "DESC" if descending else "ASC"
+    values = list(parameters)
+    if start is not None:
+        conditions += f" AND (s.{column}, s.id) {'<' if descending else '>'} (%s, %s)"
+        values += start
+    rows = db.rows(
+        f"SELECT {SESSION_COLUMNS}, d.metadata FROM ("
+        f" SELECT * FROM agent_session s WHERE {conditions}"
+        f" ORDER BY s.{column} {order}, s.id {order} LIMIT %s"
+        ") s LEFT JOIN session_document d ON d.session_id = s.id"
+        f" ORDER BY s.{column} {order}, s.id {order}",
+        (*values, limit),
+    )
+    return [SessionSnapshot(*row) for row in rows]
+
+
+def _write_cursor(session: SessionSnapshot, namespace_id: int, sort: str) -> str:
+    value = getattr(session, sort.removeprefix("-"))
+    text = json.dumps([value, session.number], separators=(",", ":"))
+    return base64.urlsafe_b64encode(_seal(text, namespace_id, sort) + text.encode()).decode()
+
+
+def _read_cursor(cursor: str, namespace_id: int, sort: str) -> tuple[int, int]:
+    """Read a cursor that this installation wrote for the same list."""
+    try:
+        raw = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+        text = raw[_SEAL:].decode()
+        if hmac.compare_digest(raw[:_SEAL], _seal(text, namespace_id, sort)):
+            value, number = json.loads(text)
+            return value, number
+    except (binascii.Error, UnicodeError, ValueError):
+        pass
+    raise Invalid.at(_CURSOR, "the cursor is not one of this list; begin without one")
+
+
+_SEAL: Final = 12
+
+
+def _seal(text: str, namespace_id: int, sort: str) -> bytes:
+    secret = f"cursor:{namespace_id}:{sort}:{conf.secret_key()}".encode()
+    return hmac.new(secret, text.encode(), hashlib.sha256).digest()[:_SEAL]

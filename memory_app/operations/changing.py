@@ -1,0 +1,75 @@
+"""Change what a session is besides its messages: user, title, tags, metadata, state."""
+
+import json
+
+from memory_app.errors import Invalid, UserConflict
+from memory_app.models.snapshot import SessionSnapshot
+from memory_app.operations.opening import write_facets
+from memory_app.operations.receiving import SessionChange, check_document_size
+from memory_app.storage import Database
+from memory_app.strict_json import Verbatim, decode, encode, merge_patch
+
+
+def apply_change(
+    db: Database, namespace_id: int, session: SessionSnapshot, change: SessionChange
+) -> SessionSnapshot:
+    """Apply a change to a session that is locked; metadata and state by JSON merge patch.
+
+    Raises Invalid and TooLarge when a merged document breaks a limit.
+    """
+    changed = session._replace(
+        title=change["title"] if "title" in change else session.title,
+        tags_text=_tags_text(change, session),
+        metadata=_merged(session.metadata, change, "metadata"),
+        state=_merged(session.state, change, "state"),
+    )
+    if changed == session:
+        return session
+    db.run(
+        "UPDATE agent_session SET title = %s, tags = %s WHERE id = %s",
+        (changed.title, changed.tags_text, session.number),
+    )
+    if (changed.metadata, changed.state) != (session.metadata, session.state):
+        db.run(_WRITE_DOCUMENT, (session.number, changed.metadata, changed.state))
+    if (changed.tags_text, changed.metadata) != (session.tags_text, session.metadata):
+        db.run("DELETE FROM session_facet WHERE session_id = %s", (session.number,))
+        write_facets(db, session.number, namespace_id, changed.tags, changed.metadata)
+    return changed
+
+
+_WRITE_DOCUMENT = (
+    "INSERT INTO session_document (session_id, metadata, state) VALUES (%s, %s, %s)"
+    " ON CONFLICT (session_id) DO UPDATE SET metadata = excluded.metadata, state = excluded.state"
+)
+
+
+def change_user(session: SessionSnapshot, change: SessionChange) -> str | None:
+    """Return the user a session has after a change; null clears. Raises UserConflict."""
+    user_id = change.get("user_id", session.user_id)
+    if user_id is not None and session.user_id not in (None, user_id):
+        raise UserConflict("the session belongs to another user")
+    return user_id
+
+
+def _tags_text(change: SessionChange, session: SessionSnapshot) -> str:
+    if "tags" not in change:
+        return session.tags_text
+    return json.dumps(change["tags"] or [], ensure_ascii=False)
+
+
+def _merged(current: str | None, change: SessionChange, name: str) -> str | None:
+    if name not in change:
+        return current
+    patch: Verbatim | None = change[name]  # type: ignore[literal-required]
+    if patch is None:
+        return None
+    target = {} if current is None else decode(current)
+    merged = encode(merge_patch(target, patch.value))
+    check_document_size(merged, name)
+    if current is not None and merged == encode(target):
+        return current
+    try:
+        decode(merged)
+    except Invalid as problem:
+        raise Invalid.at(("body", name), problem.detail) from None
+    return merged

@@ -1,0 +1,154 @@
+"""Issue, verify and revoke the keys by which agents call."""
+
+import hashlib
+import hmac
+import re
+import secrets
+import threading
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from memory_app import conf, moments
+from memory_app.errors import Forbidden, Invalid, Refusal, Unauthenticated
+from memory_app.models import ApiKey, Scope
+from memory_app.moments import NEVER
+from memory_app.operations.namespaces import ensure_namespace
+from memory_app.storage import Database, engine
+
+DEFAULT_SCOPES: Final = (Scope.READ, Scope.WRITE)
+
+# lethe_<8 characters to look it up by>_<43 characters of secret: 256 bits>
+_TOKEN: Final = re.compile(r"(lethe_[a-z0-9]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
+_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+_MINUTE: Final = 60 * moments.SECOND
+
+
+class Caller(NamedTuple):
+    """Who calls: a key, and the one namespace it belongs to."""
+
+    api_key_id: int
+    prefix: str
+    namespace_id: int
+    namespace: str
+    shares_default: bool
+    scopes: frozenset[str]
+    digest: bytes
+    expires_at: int
+
+    def require(self, scope: str) -> None:
+        """Refuse a key without the scope."""
+        if scope not in self.scopes:
+            raise Forbidden(f"this API key lacks the scope '{scope}'")
+
+
+def create_key(
+    *,
+    namespace: str,
+    scopes: Collection[str] = DEFAULT_SCOPES,
+    expires_at: int = NEVER,
+    label: str = "",
+    now: int | None = None,
+) -> str:
+    """Make a key, and its namespace when that is missing. Returns the key, which is kept nowhere."""
+    unknown = sorted(set(scopes) - set(Scope.values))
+    if unknown or not scopes:
+        raise Invalid(f"scopes are {', '.join(Scope.values)}; not {', '.join(unknown) or 'none'}")
+    prefix = "lethe_" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    secret = secrets.token_urlsafe(32)
+
+    def work(db: Database) -> str:
+        moment = now or db.now()
+        if expires_at <= moment:
+            raise Invalid("a key expires in the future")
+        ApiKey.objects.create(
+            namespace=ensure_namespace(name=namespace, now=moment),
+            prefix=prefix,
+            digest=_digest(secret),
+            scopes=",".join(scope for scope in Scope.values if scope in scopes),
+            label=label,
+            created_at=moment,
+            expires_at=expires_at,
+        )
+        return f"{prefix}_{secret}"
+
+    return engine().write(work)
+
+
+def verify_key(token: str, *, now: int | None = None) -> Caller:
+    """Return who calls with this key. Raises Unauthenticated, the same for every reason."""
+    match = _TOKEN.fullmatch(token)
+    if match is None:
+        raise _unknown()
+    prefix, secret = match.groups()
+    caller = _cached(prefix) or _load(prefix, now)
+    # A key that does not exist is compared too, so that the time taken does not tell which exist.
+    known = caller.digest if caller else bytes(32)
+    if not hmac.compare_digest(known, _digest(secret)) or caller is None:
+        raise _unknown()
+    if caller.expires_at <= (now or moments.process_clock()):
+        raise _unknown()
+    return caller
+
+
+def _unknown() -> Unauthenticated:
+    return Unauthenticated("send a valid API key: Authorization: Bearer lethe_...")
+
+
+def _digest(secret: str) -> bytes:
+    # The secret has 256 random bits: a slow hash would add a second to each call and nothing else.
+    pepper = f"api-key:{conf.secret_key()}".encode()
+    return hmac.new(pepper, secret.encode(), hashlib.sha256).digest()
+
+
+_cache: dict[str, tuple[float, Caller]] = {}
+_cache_lock = threading.Lock()
+_CACHE_SIZE: Final = 10_000
+
+
+def _cached(prefix: str) -> Caller | None:
+    entry = _cache.get(prefix)
+    return entry[1] if entry and time.monotonic() < entry[0] else None
+
+
+def forget_cached_keys() -> None:
+    """Look every key up again, as after a revocation in this process."""
+    with _cache_lock:
+        _cache.clear()
+
+
+def _load(prefix: str, now: int | None) -> Caller | None:
+    """Read a key from the database and note, at most once a minute, that it is used."""
+    row = engine().read(
+        lambda db: db.row(
+            "SELECT k.id, k.prefix, k.namespace_id, n.name, n.shares_default, k.scopes, k.digest,"
+            " k.expires_at, k.last_used_at FROM api_key k JOIN namespace n ON n.id = k.namespace_id"
+            " WHERE k.prefix = %s AND k.revoked_at IS NULL",
+            (prefix,),
+        )
+    )
+    if row is None:
+        return None
+    *fields, last_used_at = row
+    caller = Caller(*fields)._replace(
+        scopes=frozenset(row[5].split(",")), digest=bytes(row[6]), shares_default=bool(row[4])
+    )
+    with _cache_lock:
+        if len(_cache) >= _CACHE_SIZE:
+            _cache.clear()
+        _cache[prefix] = (time.monotonic() + conf.KEY_CACHE_SECONDS, caller)
+    moment = now or moments.process_clock()
+    if last_used_at is None or moment - last_used_at > _MINUTE:
+        _note_use(caller.api_key_id, moment)
+    return caller
+
+
+def _note_use(api_key_id: int, moment: int) -> None:
+    # A full disk or a busy database refuses this write, and must not refuse the call for it.
+    with suppress(Refusal):
+        engine().write(
+            lambda db: db.run(
+                "UPDATE api_key SET last_used_at = %s WHERE id = %s", (moment, api_key_id)
+            )
+        )

@@ -1,0 +1,280 @@
+"""SQLite: one writer at a time, so the waiting ones are committed together."""
+
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, ClassVar, Generic, TypeVar
+
+from django.db import connection, transaction
+
+from memory_app.conf import MAX_ANSWER_BYTES, MAX_SEQ, MB
+from memory_app.errors import Refusal, StorageFull, Unavailable
+from memory_app.moments import process_clock
+from memory_app.storage import statements
+from memory_app.storage.engine import Append, Database, Engine, Locator, Row, Window
+
+T = TypeVar("T")
+
+# Below this much free disk nothing is added: a purge needs room in the WAL to give room back.
+_RESERVE = 64 * MB
+_FREE_SPACE_SECONDS = 1.0
+
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+
+
+class SQLiteDatabase(Database):
+    """A connection of the sqlite3 module."""
+
+    marks: ClassVar = {"least": "min", "greatest": "max", "for_update": ""}
+    parameter = "?"
+    _spelled: ClassVar[dict[str, str]] = {}
+
+    def now(self) -> int:
+        """Return this process's time: there is one machine, and SQLite has no better clock."""
+        return process_clock()
+
+
+class _Job(Generic[T]):
+    """A write that waits to be committed, and then what came of it."""
+
+    __slots__ = ("done", "error", "result", "work")
+
+    def __init__(self, work: Callable[[Database], T]) -> None:
+        self.work = work
+        self.result: T | None = None
+        self.error: BaseException | None = None
+        self.done = False
+
+
+class SQLiteEngine(Engine):
+    """Group commit: whichever writer gets the process's lock commits all that wait for it.
+
+    Sixteen writers, each with its own commit, share neither the sync to disk nor a queue: SQLite's
+    busy handler sleeps and is unfair. Grouping gave 3 times the rate and a tenth of the p99.
+    """
+
+    vendor = "sqlite"
+    driver_error = sqlite3.Error
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[_Job[Any]] = deque()
+        self._free_space = (0.0, 0)
+
+    def database(self) -> Database:
+        """Return this thread's connection, opened when it is not."""
+        connection.ensure_connection()
+        return SQLiteDatabase(connection.connection)
+
+    def write(self, work: Callable[[Database], T]) -> T:
+        """Run the work in the next group's transaction, on whichever thread commits the group."""
+        if connection.in_atomic_block:
+            with transaction.atomic():
+                return work(self.database())
+        job = _Job(work)
+        self._waiting.append(job)
+        with self._lock:
+            if not job.done:
+                self._commit_waiting()
+        if job.error is not None:
+            raise job.error
+        return job.result  # type: ignore[return-value]
+
+    def _commit_waiting(self) -> None:
+        """Run everything that waits in one transaction; a job that fails undoes itself alone."""
+        group = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        try:
+            with self.refusals(), transaction.atomic():
+                self._run_group(group)
+        except BaseException as problem:
+            # The commit failed, so nothing of the group is stored, also what had succeeded.
+            for job in group:
+                job.error = job.error or problem
+        for job in group:
+            job.done = True
+
+    def _run_group(self, group: Sequence[_Job[Any]]) -> None:
+        db = self.database()
+        if len(group) == 1:
+            group[0].result = group[0].work(db)
+            return
+        for job in group:
+            db.run("SAVEPOINT job")
+            try:
+                job.result = job.work(db)
+            except Exception as problem:
+                if not connection.connection.in_transaction:
+                    raise  # SQLite gave up the whole transaction (disk full, input or output error)
+                db.run("ROLLBACK TO job")
+                job.error = problem
+            db.run("RELEASE job")
+
+    def read(self, work: Callable[[Database], T]) -> T:
+        """Run the work in a read transaction, which in WAL mode waits for nobody."""
+        with self.refusals():
+            db = self.database()
+            if connection.in_atomic_block:
+                return work(db)
+            db.run("BEGIN DEFERRED")
+            try:
+                return work(db)
+            finally:
+                db.run("COMMIT")
+
+    def append(
+        self,
+        append: Append,
+        stored: Callable[[Row], T],
+        otherwise: Callable[[Database], T],
+    ) -> T:
+        """Append in two statements of a group's transaction."""
+
+        def work(db: Database) -> T:
+            now = append.now or db.now()
+            sql, conditions = _grow(append)
+            session = db.row(
+                sql,
+                (1, 1, append.tokens, append.size_bytes, append.user_id or append.found_user_id)
+                + (now, now, now)
+                + (append.namespace_id, append.session_id, now, MAX_SEQ)
+                + conditions,
+            )
+            if session is None:
+                return otherwise(db)
+            db.run(_INSERT, _message_row(append, session))
+            return stored(session)
+
+        return self.write(work)
+
+    def insert_messages(self, db: Database, rows: Sequence[Row]) -> None:
+        """Insert rows of MESSAGE_COLUMNS, all or none."""
+        db.run_many(_INSERT, rows)
+
+    def read_window(
+        self,
+        locator: Locator,
+        window: Window,
+        now: int | None,
+        *,
+        alive_only: bool,
+    ) -> tuple[Row, int, list[Row]] | None:
+        """Read the session, then its messages, in one read transaction."""
+        where, parameters = locator
+
+        def work(db: Database) -> tuple[Row, int, list[Row]] | None:
+            session = db.row(_SESSION.replace("{where}", where), parameters)
+            if session is None:
+                return None
+            moment = now or db.now()
+            if alive_only and session[statements.EXPIRES_AT] <= moment:
+                return session, moment, []
+            return session, moment, _messages(db, session[0], window)
+
+        return self.read(work)
+
+    def require_space(self) -> None:
+        """Refuse to add when the disk is nearly full. Raises StorageFull."""
+        checked_at, free = self._free_space
+        if time.monotonic() - checked_at > _FREE_SPACE_SECONDS:
+            name = str(connection.settings_dict["NAME"])
+            folder = os.path.dirname(name)
+            if not os.path.isdir(folder):  # a database in memory
+                return
+            status = os.statvfs(folder)
+            free = status.f_bavail * status.f_frsize
+            self._free_space = (time.monotonic(), free)
+        if free < _RESERVE:
+            raise StorageFull("the disk is full; nothing is added until there is room again")
+
+    def translate(self, problem: Exception) -> Refusal | None:
+        """Tell a full disk and a busy or lost file from a bug."""
+        code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            return StorageFull("the disk is full; nothing was stored")
+        if code in _BUSY:
+            return Unavailable("the database is busy; nothing was done, so the call can be repeated")
+        return None
+
+
+_INSERT = (
+    f"INSERT INTO message ({statements.MESSAGE_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+_SESSION = statements.SESSION_WITH_DOCUMENT
+
+
+@lru_cache(maxsize=64)
+def _grow_sql(with_user: bool, with_revision: bool, may_repeat: bool) -> str:
+    grow = statements.GROW + "," + statements.PROLONG.replace("{now}", "%s")
+    sql = (
+        f"UPDATE agent_session AS s SET {grow} WHERE {statements.LIVE}"
+        " AND s.expires_at > %s AND s.last_seq < %s"
+    )
+    if with_user:
+        sql += statements.SAME_USER
+    if with_revision:
+        sql += statements.SAME_REVISION
+    if may_repeat:
+        sql += statements.NOT_A_REPEAT
+    return f"{sql} RETURNING {statements.SESSION_COLUMNS.replace('s.', '')}"
+
+
+def _grow(append: Append) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement that makes room for a message, and the parameters of its conditions."""
+    conditions: tuple[Any, ...] = ()
+    if append.user_id is not None:
+        conditions += (append.user_id,)
+    if append.expected_revision is not None:
+        conditions += (append.expected_revision,)
+    if append.may_repeat:
+        conditions += (append.message_id,)
+    sql = _grow_sql(
+        append.user_id is not None, append.expected_revision is not None, append.may_repeat
+    )
+    return sql, conditions
+
+
+def _message_row(append: Append, session: Row) -> Row:
+    """Return the values of MESSAGE_COLUMNS for a message appended to a session just grown."""
+    stored_at = session[statements.LAST_ACTIVITY_AT]
+    return (
+        session[0] << 32 | session[statements.LAST_SEQ],
+        append.message_id,
+        append.role,
+        append.payload,
+        append.state,
+        append.tokens,
+        append.size_bytes,
+        stored_at if append.occurred_at is None else append.occurred_at,
+        stored_at,
+        append.api_key_id,
+    )
+
+
+def _messages(db: Database, number: int, window: Window) -> list[Row]:
+    """Read rows until one passes the most bytes that an answer may hold."""
+    conditions = "m.id > %s AND m.id < %s"
+    parameters: list[Any] = [number << 32 | window.after_seq, (number << 32) + window.before_seq]
+    if window.role is not None:
+        conditions += " AND m.role = %s"
+        parameters.append(window.role)
+    if window.after_moment is not None:
+        conditions += " AND m.occurred_at >= %s"
+        parameters.append(window.after_moment)
+    order = "DESC" if window.descending else "ASC"
+    cursor = db.cursor(
+        f"SELECT {statements.EVENT_COLUMNS} FROM message m WHERE {conditions}"
+        f" ORDER BY m.id {order} LIMIT %s OFFSET %s",
+        (*parameters, window.limit, window.offset),
+    )
+    rows: list[Row] = []
+    size = 0
+    for row in cursor:
+        rows.append(row)
+        size += row[statements.SIZE_BYTES]
+        if size > MAX_ANSWER_BYTES:
+            break
+    return rows

@@ -1,0 +1,59 @@
+"""The columns and statements that both engines share on the hot paths."""
+
+from typing import Final
+
+from memory_app.moments import NEVER
+
+# In the order of models.snapshot.SessionSnapshot.
+SESSION_COLUMNS: Final = (
+    "s.id, s.uid, s.session_id, s.user_id, s.title, s.tags, s.revision, s.last_seq,"
+    " s.message_count, s.token_count, s.size_bytes, s.created_at, s.last_activity_at, s.ended_at,"
+    " s.idle_for, s.idle_until, s.max_age_until, s.explicit_until, s.explicit_because,"
+    " s.expires_at, s.grace, s.purge_not_before, s.purge_receipt"
+)
+LAST_SEQ: Final = 7
+LAST_ACTIVITY_AT: Final = 12
+EXPIRES_AT: Final = 19
+
+# In the order of models.snapshot.Event.
+EVENT_COLUMNS: Final = (
+    "m.id, m.message_id, m.role, m.payload, m.state, m.tokens, m.size_bytes, m.created_at,"
+    " m.updated_at"
+)
+SIZE_BYTES: Final = 6
+
+MESSAGE_COLUMNS: Final = (
+    "id, message_id, role, payload, state, tokens, size_bytes, occurred_at, created_at, api_key_id"
+)
+
+SESSION_WITH_DOCUMENT: Final = (
+    f"SELECT {SESSION_COLUMNS}, d.metadata, d.state FROM agent_session s"
+    " LEFT JOIN session_document d ON d.session_id = s.id WHERE {where}"
+)
+
+LIVE: Final = "s.namespace_id = %s AND s.session_id = %s AND s.ended_at IS NULL"
+BY_UID: Final = "s.namespace_id = %s AND s.uid = %s AND s.purge_receipt IS NULL"
+
+# What appended messages change in their session. Parameters: how many places, how many messages,
+# tokens, bytes, the user found.
+GROW: Final = """
+    last_seq = s.last_seq + %s,
+    message_count = s.message_count + %s,
+    token_count = s.token_count + %s,
+    size_bytes = s.size_bytes + %s,
+    revision = s.revision + 1,
+    user_id = coalesce(s.user_id, %s)"""
+
+# What a write by a key does to its session's times, {now} being the moment.
+PROLONG: Final = f"""
+    last_activity_at = {{greatest}}(s.last_activity_at, {{now}}),
+    idle_until = {{least}}({{greatest}}(s.idle_until, {{now}} + s.idle_for), {NEVER}),
+    expires_at = {{least}}({{greatest}}(s.idle_until, {{now}} + s.idle_for), s.max_age_until,
+        s.explicit_until, {NEVER})"""
+
+# The conditions of an append, each with one parameter.
+SAME_USER: Final = " AND (s.user_id IS NULL OR s.user_id = %s)"
+SAME_REVISION: Final = " AND s.revision = %s"
+NOT_A_REPEAT: Final = (
+    " AND NOT EXISTS (SELECT 1 FROM message m WHERE (m.id >> 32) = s.id AND m.message_id = %s)"
+)

@@ -1,0 +1,3 @@
+"""The version of Lethe."""
+
+VERSION = "0.1.0"
