@@ -38,7 +38,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def describe(problem: BaseException) -> dict[str, object]:
-    """Return an exception's type and places; its text may quote what a caller sent, so it is not."""
+    """Return an exception's type and places, without its text: that may quote a caller."""
     frames = traceback.extract_tb(problem.__traceback__)
     return {
         "type": type(problem).__qualname__,

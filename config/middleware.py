@@ -62,7 +62,7 @@ class Envelope:
         return _DOCS_POLICY if request.path_info == "/api/v1/docs" else _API_POLICY
 
 
-class StaticFiles(WhiteNoiseMiddleware):
+class StaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc]
     """Serve files from static/, to people only."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

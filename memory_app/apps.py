@@ -1,7 +1,11 @@
+"""The one Django application of Lethe."""
+
 from django.apps import AppConfig
 
 
 class MemoryApp(AppConfig):
+    """Lethe's nouns, verbs and doors."""
+
     name = "memory_app"
     label = "memory_app"
     verbose_name = "Lethe"

@@ -129,7 +129,9 @@ def _read_object(
         return result, at + 1
     while True:
         if text[at : at + 1] != '"':
-            raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
+            raise json.JSONDecodeError(
+                "Expecting property name enclosed in double quotes", text, at
+            )
         key, at = _DECODER.raw_decode(text, at)
         at = _expect(text, _skip(text, at), ":")
         if key in result:

@@ -1,4 +1,4 @@
-"""Door one: JSON for agents. One URL per operation; the session id is data, never part of a path."""
+"""Door one: JSON for agents, one URL per operation; a session id is data, never part of a path."""
 
 from ninja import NinjaAPI, Swagger
 
@@ -12,21 +12,21 @@ Lethe keeps the conversation memory of agents, and knows how to forget it.
 
 **Start**: `POST memory/add` appends a message to the session you name and begins the session on
 first use; `GET memory/list?session_id=…&last=20` reads the newest messages back, exactly as they
-were sent. Put an `id` into each message and every add can be retried safely.
+were sent. Put an `id` into each message, and every add can be retried safely.
 
-**Authorise** with `Authorization: Bearer lethe_…` (`manage.py create_key NAMESPACE`). A key belongs
-to one namespace; sessions of others answer like sessions that do not exist.
+**Authorise** with `Authorization: Bearer lethe_…` (`manage.py create_key NAMESPACE`). A key
+belongs to one namespace; sessions of others answer like sessions that do not exist.
 
 **Refusals** are `application/problem+json` (RFC 9457) with a stable `code`: `invalid`,
 `session_full` (422), `unauthenticated` (401), `forbidden` (403), `not_found` (404),
 `method_not_allowed` (405), `session_exists`, `message_conflict`, `user_conflict`,
 `revision_conflict` (409), `session_expired` (410), `too_large` (413), `unsupported_media_type`
-(415), `unavailable` (503) and `storage_full` (507); the last two carry `Retry-After` and nothing was
-half-done.
+(415), `unavailable` (503) and `storage_full` (507); the last two carry `Retry-After` and nothing
+was half-done.
 
 **Limits**: body 16 MB, message 4 MB, 1,000 events a call, depth 64, integers of 64 bits. Refused
-everywhere: unknown fields and query parameters, duplicate keys, invalid UTF-8, NUL, lone surrogates,
-NaN and infinities. Times are RFC 3339 in UTC with microseconds.
+everywhere: unknown fields and query parameters, duplicate keys, invalid UTF-8, NUL, lone
+surrogates, NaN and infinities. Times are RFC 3339 in UTC with microseconds.
 """
 
 api = NinjaAPI(
@@ -41,4 +41,4 @@ api = NinjaAPI(
 problems.register(api)
 api.add_router("/memory", memory.router)
 api.add_router("/sessions", sessions.router)
-api.add_decorator(refuse_unknown_parameters, mode="view")
+api.add_decorator(refuse_unknown_parameters, mode="operation")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from json.encoder import encode_basestring as quote  # type: ignore[attr-defined]
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from django.http import HttpResponse
@@ -12,6 +12,9 @@ from memory_app.moments import NEVER, to_rfc3339
 from memory_app.operations.purging import ReceiptView
 
 _JSON: Final = "application/json"
+
+# The fastest way to write a text as JSON that the standard library has.
+quote = encode_basestring
 
 
 def answer(text: str, status: int = 200) -> HttpResponse:

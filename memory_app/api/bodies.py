@@ -1,14 +1,12 @@
 """Read what a request carries: a strict body with its texts kept, and a strict query string."""
 
 import functools
-import inspect
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.datastructures import MultiValueDict
 from ninja.parser import Parser
-from pydantic import BaseModel
 
 from memory_app import conf
 from memory_app.errors import Fault, Invalid, TooLarge, UnsupportedMediaType
@@ -38,7 +36,7 @@ class StrictParser(Parser):
         return decode(body, _SHAPE)
 
     def parse_querydict(
-        self, data: MultiValueDict, list_fields: list[str], request: HttpRequest
+        self, data: MultiValueDict[str, str], list_fields: list[str], request: HttpRequest
     ) -> dict[str, Any]:
         """Read the query string, each name once."""
         repeated = sorted(name for name, values in data.lists() if len(values) > 1)
@@ -47,12 +45,13 @@ class StrictParser(Parser):
                 "a query parameter is given twice",
                 [Fault(("query", name), "give this once") for name in repeated],
             )
-        for name, value in data.items():
+        values = {name: str(value) for name, value in data.items()}
+        for name, value in values.items():
             try:
                 check_text(name + value)
             except ValueError as problem:
                 raise Invalid.at(("query", name), str(problem)) from None
-        return dict(data.items())
+        return values
 
 
 def refuse_unknown_parameters(
@@ -62,11 +61,8 @@ def refuse_unknown_parameters(
 
     A misspelt filter that is passed over would answer a question that nobody asked.
     """
-    allowed: set[str] = set()
-    for parameter in inspect.signature(view).parameters.values():
-        annotation = parameter.annotation
-        if parameter.name == "query" and issubclass(annotation, BaseModel):
-            allowed.update(annotation.model_fields)
+    schema = get_type_hints(view).get("query")
+    allowed = set(schema.model_fields) if schema is not None else set()
 
     @functools.wraps(view)
     def checked(request: HttpRequest, **arguments: Any) -> HttpResponse:

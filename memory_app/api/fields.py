@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
 
 from memory_app import conf, moments
-from memory_app.operations.browsing import SORTS
 
 _WHOLE: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
@@ -36,13 +35,15 @@ def _names(value: Any) -> Any:
     return [name for name in value.split(",") if name] if isinstance(value, str) else value
 
 
-_TIME_SCHEMA: Final = {"type": "string", "format": "date-time", "examples": ["2026-01-31T12:00:00Z"]}
+_TIME_SCHEMA: Final = {
+    "type": "string",
+    "format": "date-time",
+    "examples": ["2026-01-31T12:00:00Z"],
+}
 
 # Query strings hold only text, so these read it, and nothing that merely looks alike.
 QueryInt = Annotated[int, BeforeValidator(_whole_number)]
-QueryBool = Annotated[
-    bool, BeforeValidator(_boolean), WithJsonSchema({"type": "boolean"})
-]
+QueryBool = Annotated[bool, BeforeValidator(_boolean), WithJsonSchema({"type": "boolean"})]
 Names = Annotated[
     list[str],
     BeforeValidator(_names),
@@ -140,4 +141,15 @@ Content = Annotated[
 Order = Literal["asc", "desc"]
 Role = Literal["user", "assistant", "system", "tool", "developer"]
 Status = Literal["active", "expired", "purging", "any"]
-Sort = Literal[tuple([*SORTS, *(f"-{name}" for name in SORTS)])]  # type: ignore[valid-type]
+Sort = Literal[
+    "last_activity_at",
+    "created_at",
+    "expires_at",
+    "message_count",
+    "size_bytes",
+    "-last_activity_at",
+    "-created_at",
+    "-expires_at",
+    "-message_count",
+    "-size_bytes",
+]

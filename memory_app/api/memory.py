@@ -37,9 +37,9 @@ router = Router(tags=["memory"])
 def add(request: HttpRequest, body: schemas.AddIn) -> HttpResponse:
     """Append one message to a session, beginning the session on first use.
 
-    With an `id` of yours inside `message` the call can be repeated safely: the same id with an equal
-    body stores nothing and answers 200 with `duplicate: true` and the first `seq`; with another body
-    it is refused with `message_conflict`.
+    With an `id` of yours inside `message` the call can be repeated safely: the same id with an
+    equal body stores nothing and answers 200 with `duplicate: true` and the first `seq`; with
+    another body it is refused with `message_conflict`.
     """
     caller = caller_of(request)
     event = receive_message(body.message, body.state, ("body", "message"))
@@ -110,7 +110,7 @@ def _which(caller: Caller, asked: schemas.WhichIn, source: str = "query") -> Whi
 
 
 @router.get("/list", response=schemas.ListOut)
-def list_(request: HttpRequest, query: schemas.ListIn = Query(...)) -> HttpResponse:
+def list_(request: HttpRequest, query: Query[schemas.ListIn]) -> HttpResponse:
     """List messages of one session, in the order filters, `order`, `offset`, `limit`.
 
     `last=N` gives the newest N, oldest first. `max_tokens` then keeps the newest that fit, never
@@ -150,7 +150,7 @@ def list_(request: HttpRequest, query: schemas.ListIn = Query(...)) -> HttpRespo
 
 
 @router.get("/retrieve", response=schemas.RetrieveOut)
-def retrieve(request: HttpRequest, query: schemas.RetrieveIn = Query(...)) -> HttpResponse:
+def retrieve(request: HttpRequest, query: Query[schemas.RetrieveIn]) -> HttpResponse:
     """Find the messages of one session that contain a text, best first.
 
     Ignores case in every script; looks in string content and text parts. An equal text scores 100,
@@ -181,18 +181,16 @@ def _retrieve(caller: Caller, asked: schemas.RetrieveIn, source: str) -> HttpRes
 
 
 @router.get("/get", response=schemas.ItemOut)
-def get(request: HttpRequest, query: schemas.GetIn = Query(...)) -> HttpResponse:
+def get(request: HttpRequest, query: Query[schemas.GetIn]) -> HttpResponse:
     """Return one message by its id, or `not_found`."""
     caller = caller_of(request)
-    read = reading.get_message(
-        caller=caller, which=_which(caller, query), message_id=query.id
-    )
+    read = reading.get_message(caller=caller, which=_which(caller, query), message_id=query.id)
     session = session_json(read.session, caller.namespace, read.now)
     return answer(f'{{"item":{event_json(read.item)},"session":{session}}}')
 
 
 @router.get("/count", response=schemas.CountOut)
-def count(request: HttpRequest, query: schemas.WhichIn = Query(...)) -> HttpResponse:
+def count(request: HttpRequest, query: Query[schemas.WhichIn]) -> HttpResponse:
     """Count the messages of one session; an unknown one has none."""
     caller = caller_of(request)
     number = reading.count_messages(caller=caller, which=_which(caller, query))

@@ -37,9 +37,7 @@ STATUS: Final[dict[str, tuple[int, str]]] = {
 _RETRY_AFTER: Final = {"unavailable": "1", "storage_full": "60"}
 
 
-def problem(
-    request: HttpRequest, code: str, detail: str, **members: Any
-) -> HttpResponse:
+def problem(request: HttpRequest, code: str, detail: str, **members: Any) -> HttpResponse:
     """Build the answer for a refusal."""
     status, title = STATUS[code]
     body = {
@@ -97,12 +95,9 @@ _MOST_FAULTS: Final = 20
 def _validation(request: HttpRequest, invalid: Any) -> HttpResponse:
     """Name each fault that the schema found, without the value that was sent."""
     faults = [
-        Fault(_location(error["loc"]), _sentence(error))
-        for error in invalid.errors[:_MOST_FAULTS]
+        Fault(_location(error["loc"]), _sentence(error)) for error in invalid.errors[:_MOST_FAULTS]
     ]
-    return problem(
-        request, "invalid", "the request breaks a rule", errors=_errors(faults)
-    )
+    return problem(request, "invalid", "the request breaks a rule", errors=_errors(faults))
 
 
 def _location(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:

@@ -31,7 +31,7 @@ router = Router(tags=["sessions"])
 
 
 @router.get("/list", response=schemas.SessionsOut)
-def list_(request: HttpRequest, query: schemas.ListSessionsIn = Query(...)) -> HttpResponse:
+def list_(request: HttpRequest, query: Query[schemas.ListSessionsIn]) -> HttpResponse:
     """List sessions, page by page, without their state and without any message text."""
     caller = caller_of(request)
     page = browsing.list_sessions(
@@ -74,7 +74,7 @@ def _filter(query: schemas.ListSessionsIn) -> SessionFilter:
 
 
 @router.get("/get", response=schemas.SessionOrStubOut)
-def get(request: HttpRequest, query: schemas.WhichIn = Query(...)) -> HttpResponse:
+def get(request: HttpRequest, query: Query[schemas.WhichIn]) -> HttpResponse:
     """Return one session, or the stub of an expired one, or `not_found`."""
     caller = caller_of(request)
     if query.uid is not None:
@@ -107,7 +107,7 @@ def create(request: HttpRequest, body: schemas.CreateSessionIn) -> HttpResponse:
 
 @router.post("/update", response=schemas.OneSessionOut)
 def update(request: HttpRequest, body: schemas.UpdateSessionIn) -> HttpResponse:
-    """Change user, title, tags, explicit end; metadata and state by JSON merge patch. Null clears."""
+    """Change user, title, tags, explicit end; metadata and state by merge patch. Null clears."""
     caller = caller_of(request)
     updated = sessions.update_session(
         caller=caller,
@@ -150,7 +150,7 @@ def extend(request: HttpRequest, body: schemas.ExtendSessionIn) -> HttpResponse:
 
 @router.post("/delete", response=schemas.DeletedOut)
 def delete(request: HttpRequest, body: schemas.DeleteSessionIn) -> HttpResponse:
-    """Purge all sessions of an id, expired ones too, and return the receipt. Needs scope `purge`."""
+    """Purge all sessions of an id, expired ones too, and return the receipt (scope `purge`)."""
     caller = caller_of(request)
     name = _name(caller, body.session_id, "body")
     deleted = purging.delete_session(caller=caller, session_id=name)

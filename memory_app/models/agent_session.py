@@ -22,7 +22,9 @@ class AgentSession(models.Model):
 
     id = models.AutoField(primary_key=True)
     uid = CodePointField(unique=True)
-    namespace = models.ForeignKey(Namespace, models.PROTECT, related_name="sessions", db_index=False)
+    namespace = models.ForeignKey(
+        Namespace, models.PROTECT, related_name="sessions", db_index=False
+    )
     session_id = CodePointField()
     user_id = CodePointField(null=True)
     title = models.TextField(null=True)
@@ -75,7 +77,9 @@ class AgentSession(models.Model):
                 condition=Q(ended_at__isnull=False),
                 name="ended_session_by_id",
             ),
-            models.Index(fields=["namespace", "last_activity_at", "id"], name="session_by_activity"),
+            models.Index(
+                fields=["namespace", "last_activity_at", "id"], name="session_by_activity"
+            ),
             models.Index(fields=["namespace", "created_at", "id"], name="session_by_creation"),
             # The list by expiry, and what cleanup finds due.
             models.Index(fields=["namespace", "expires_at", "id"], name="session_by_expiry"),
@@ -97,7 +101,7 @@ class AgentSession(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.uid
+        return str(self.uid)
 
 
 class SessionDocument(models.Model):

@@ -32,4 +32,4 @@ class ApiKey(models.Model):
         db_table = "api_key"
 
     def __str__(self) -> str:
-        return self.prefix
+        return str(self.prefix)

@@ -38,7 +38,9 @@ class Message(models.Model):
         constraints = [
             # Finds the message that a retry repeats, and that get and update name.
             models.UniqueConstraint(
-                F("id").bitrightshift(SEQ_BITS), F("message_id"), name="message_id_unique_in_session"
+                F("id").bitrightshift(SEQ_BITS),
+                F("message_id"),
+                name="message_id_unique_in_session",
             ),
             models.CheckConstraint(condition=Q(id__gt=0), name="message_key_is_positive"),
         ]

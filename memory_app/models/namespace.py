@@ -22,4 +22,4 @@ class Namespace(models.Model):
         db_table = "namespace"
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)

@@ -31,7 +31,7 @@ class Operator(AbstractBaseUser):
         db_table = "operator"
 
     def __str__(self) -> str:
-        return self.username
+        return str(self.username)
 
 
 class Role(models.TextChoices):

@@ -37,7 +37,7 @@ class Receipt(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.id
+        return str(self.id)
 
 
 class ReceiptSubject(models.Model):

@@ -42,7 +42,7 @@ class SessionSnapshot(NamedTuple):
         return tags
 
     def status(self, now: int) -> str:
-        """Return `active`, `expired` or `purging`: a matter of the moment, not of a job that ran."""
+        """Return `active`, `expired` or `purging`, by the moment and not by a job that ran."""
         if self.purge_receipt is not None:
             return "purging"
         return "active" if now < self.expires_at else "expired"

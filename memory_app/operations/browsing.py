@@ -106,19 +106,23 @@ def where(wanted: SessionFilter, namespace_id: int, now: int) -> tuple[str, list
             add("s.session_id < %s", end)
     if wanted.user_id is not None:
         add("s.user_id = %s", wanted.user_id)
-    for column, operator, value in (
-        ("created_at", ">=", wanted.created_after),
-        ("created_at", "<", wanted.created_before),
-        ("last_activity_at", ">=", wanted.active_after),
-        ("last_activity_at", "<", wanted.active_before),
-        ("expires_at", ">=", wanted.expires_after),
-        ("expires_at", "<", wanted.expires_before),
-    ):
-        if value is not None:
-            add(f"s.{column} {operator} %s", value)
+    for condition, moment in _ranges(wanted):
+        add(condition, moment)
     for digest in _facets(wanted, namespace_id):
         add("s.id IN (SELECT f.session_id FROM session_facet f WHERE f.digest = %s)", digest)
     return " AND ".join(conditions), parameters
+
+
+def _ranges(wanted: SessionFilter) -> list[tuple[str, int]]:
+    ranges = (
+        ("s.created_at >= %s", wanted.created_after),
+        ("s.created_at < %s", wanted.created_before),
+        ("s.last_activity_at >= %s", wanted.active_after),
+        ("s.last_activity_at < %s", wanted.active_before),
+        ("s.expires_at >= %s", wanted.expires_after),
+        ("s.expires_at < %s", wanted.expires_before),
+    )
+    return [(condition, moment) for condition, moment in ranges if moment is not None]
 
 
 def _facets(wanted: SessionFilter, namespace_id: int) -> list[bytes]:

@@ -18,7 +18,7 @@ def apply_change(
     Raises Invalid and TooLarge when a merged document breaks a limit.
     """
     changed = session._replace(
-        title=change["title"] if "title" in change else session.title,
+        title=change.get("title", session.title),
         tags_text=_tags_text(change, session),
         metadata=_merged(session.metadata, change, "metadata"),
         state=_merged(session.state, change, "state"),

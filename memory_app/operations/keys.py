@@ -51,7 +51,7 @@ def create_key(
     label: str = "",
     now: int | None = None,
 ) -> str:
-    """Make a key, and its namespace when that is missing. Returns the key, which is kept nowhere."""
+    """Make a key, and its namespace when that is missing; return it, for it is kept nowhere."""
     unknown = sorted(set(scopes) - set(Scope.values))
     if unknown or not scopes:
         raise Invalid(f"scopes are {', '.join(Scope.values)}; not {', '.join(unknown) or 'none'}")

@@ -14,6 +14,7 @@ from memory_app.models.snapshot import SessionSnapshot
 from memory_app.moments import NEVER
 from memory_app.operations.receiving import SessionChange
 from memory_app.storage import Database
+from memory_app.storage.engine import Row
 from memory_app.storage.statements import BY_UID, LIVE, SESSION_WITH_DOCUMENT
 from memory_app.strict_json import canonical, decode
 
@@ -54,25 +55,26 @@ def refuse_expired(db: Database, namespace_id: int, expired: SessionSnapshot | N
 def lock_live(db: Database, namespace_id: int, session_id: str, now: int | None) -> Found:
     """Lock the live session of an id and tell, by the clock read under the lock, what it is."""
     row = db.row(_LOCK_LIVE, (namespace_id, session_id))
-    return _found(db, row and SessionSnapshot(*row), now)
+    return _found(db, row, now)
 
 
 def find_live(db: Database, namespace_id: int, session_id: str, now: int | None) -> Found:
     """Find the live session of an id without a lock."""
     row = db.row(_READ_LIVE, (namespace_id, session_id))
-    return _found(db, row and SessionSnapshot(*row), now)
+    return _found(db, row, now)
 
 
 def find_uid(db: Database, namespace_id: int, uid: str, now: int | None) -> Found:
     """Find a session by its random id, ended ones included."""
     row = db.row(_READ_UID, (namespace_id, uid))
-    return _found(db, row and SessionSnapshot(*row), now)
+    return _found(db, row, now)
 
 
-def _found(db: Database, session: SessionSnapshot | None, now: int | None) -> Found:
+def _found(db: Database, row: Row | None, now: int | None) -> Found:
     moment = now or db.now()
-    if session is None:
+    if row is None:
         return Found(None, None, moment)
+    session = SessionSnapshot(*row)
     if session.status(moment) == "active":
         return Found(session, None, moment)
     return Found(None, session, moment)

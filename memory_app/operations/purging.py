@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from memory_app.operations.journal import ALL, enter_removal, file_removals
 from memory_app.operations.keys import Caller
 from memory_app.operations.removing import delete_content_rows
 from memory_app.storage import Database, engine
+from memory_app.storage.engine import Row
 
 # How many messages one transaction deletes: writers wait for it, a tenth of a second at most.
 BATCH: Final = 2_000
@@ -79,8 +79,8 @@ def delete_session(*, caller: Caller, session_id: str, now: int | None = None) -
     if hidden is None:
         return Deleted(0, None)
     receipt, left = hidden
-    while left:
-        left = engine().write(lambda db: _step(db, receipt, now or db.now()))
+    if left:
+        _finish(receipt, now)
     file_removals()
     view = engine().read(lambda db: read_receipt(db, caller.namespace_id, receipt))
     assert view is not None, "it was just written"
@@ -101,10 +101,14 @@ def finish_purges() -> int:
         )
     )
     for (receipt,) in receipts:
-        while engine().write(lambda db, receipt=receipt: _step(db, receipt, db.now())):
-            pass
+        _finish(receipt, None)
     file_removals()
     return len(receipts)
+
+
+def _finish(receipt: str, now: int | None) -> None:
+    while engine().write(lambda db: _step(db, receipt, now or db.now())):
+        pass
 
 
 def _step(db: Database, receipt: str, now: int) -> int:
@@ -260,9 +264,21 @@ _SELECT_RECEIPT = (
 )
 
 
-def _view(row: Iterable[Any]) -> ReceiptView:
-    *head, counts, method, verification = row
-    return ReceiptView(*head, _object(counts), method, verification and _object(verification))
+def _view(row: Row) -> ReceiptView:
+    verification = row[10]
+    return ReceiptView(
+        id=row[0],
+        namespace=row[1],
+        kind=row[2],
+        reason=row[3],
+        actor=row[4],
+        requested_at=row[5],
+        purged_at=row[6],
+        scrubbed_at=row[7],
+        counts=_object(row[8]),
+        method=row[9],
+        verification=_object(verification) if verification else None,
+    )
 
 
 def _object(value: Any) -> dict[str, Any]:

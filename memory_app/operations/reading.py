@@ -89,7 +89,9 @@ def _window(query: ListQuery) -> Window:
     return Window(
         role=query.role,
         after_seq=min(query.after_seq or 0, conf.MAX_SEQ),
-        before_seq=min(conf.MAX_SEQ + 1 if query.before_seq is None else query.before_seq, conf.MAX_SEQ + 1),
+        before_seq=min(
+            conf.MAX_SEQ + 1 if query.before_seq is None else query.before_seq, conf.MAX_SEQ + 1
+        ),
         after_moment=query.after_moment,
         descending=query.descending or query.last is not None,
         offset=query.offset,
@@ -237,7 +239,7 @@ def _events(db: Database, number: int) -> Iterable[Event]:
 
 
 def _score(event: Event, needle: str) -> float | None:
-    """Score a message as AG-Kit does: 100 for an equal text, else by place and share of the match."""
+    """Score as AG-Kit does: 100 for an equal text, else by the place and share of the match."""
     text = "\n".join(texts(event.message().get("content"))).casefold()
     at = text.find(needle)
     if at < 0:
@@ -270,9 +272,7 @@ class Read:
     now: int
 
 
-def get_message(
-    *, caller: Caller, which: Which, message_id: str, now: int | None = None
-) -> Read:
+def get_message(*, caller: Caller, which: Which, message_id: str, now: int | None = None) -> Read:
     """Return one message by its id. Raises NotFound."""
     caller.require("read")
 

@@ -146,9 +146,11 @@ def _message_faults(message: dict[str, Any], loc: Location) -> list[Fault]:
         faults.append(Fault((*loc, "role"), f"a role is one of {', '.join(ROLES)}"))
     if not isinstance(message.get("content"), str | list | dict | None):
         faults.append(Fault((*loc, "content"), "a content is a text, a list, an object or null"))
-    for name in ("name", "tool_call_id"):
-        if not isinstance(message.get(name), str | None):
-            faults.append(Fault((*loc, name), f"{name} is a text"))
+    faults += [
+        Fault((*loc, name), f"{name} is a text")
+        for name in ("name", "tool_call_id")
+        if not isinstance(message.get(name), str | None)
+    ]
     calls = message.get("tool_calls")
     if calls is not None and not (
         isinstance(calls, list) and all(isinstance(call, dict) for call in calls)

@@ -228,7 +228,7 @@ def _store(
         ),
     )
     assert row is not None, "the session is locked"
-    grown = SessionSnapshot(*row, metadata=session.metadata, state=session.state)
+    grown = SessionSnapshot(*row)._replace(metadata=session.metadata, state=session.state)
     stored_at = grown.last_activity_at
     engine().insert_messages(
         db,

@@ -89,7 +89,9 @@ def clear_messages(*, caller: Caller, target: Target, now: int | None = None) ->
 
     def work(db: Database) -> Removed:
         first = state["last"] == 0
-        session, moment = _lock(db, caller, target if first else Target(target.session_id), now)
+        session, moment = _lock(
+            db, caller, target if first else Target(session_id=target.session_id), now
+        )
         if session is None:
             return Removed(0, None, moment)
         state["last"] = state["last"] or session.last_seq
@@ -321,9 +323,7 @@ def delete_content_rows(db: Database, number: int, first: int, last: int) -> int
 def _enter(
     db: Database, caller: Caller, session: SessionSnapshot, first: int, last: int, now: int
 ) -> None:
-    enter_removal(
-        db, namespace=caller.namespace, uid=session.uid, ranges=[(first, last)], now=now
-    )
+    enter_removal(db, namespace=caller.namespace, uid=session.uid, ranges=[(first, last)], now=now)
 
 
 _SHRINK = (

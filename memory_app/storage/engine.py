@@ -176,8 +176,9 @@ class Engine(ABC):
         try:
             yield
         except (self.driver_error, DjangoDatabaseError) as problem:
-            cause = problem.__cause__ if isinstance(problem, DjangoDatabaseError) else problem
-            refusal = self.translate(cause or problem)
+            refusal = self.translate(problem)
+            if refusal is None and isinstance(problem.__cause__, self.driver_error):
+                refusal = self.translate(problem.__cause__)
             if refusal is None:
                 raise
             if not connection.in_atomic_block:

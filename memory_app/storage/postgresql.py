@@ -110,7 +110,11 @@ class PostgreSQLEngine(Engine):
             )
         if row is None:
             return None
-        session, moment, columns = row[: -_EVENT_WIDTH - 1], row[-_EVENT_WIDTH - 1], row[-_EVENT_WIDTH:]
+        session, moment, columns = (
+            row[: -_EVENT_WIDTH - 1],
+            row[-_EVENT_WIDTH - 1],
+            row[-_EVENT_WIDTH:],
+        )
         return session, moment, [] if columns[0] is None else list(zip(*columns, strict=True))
 
     def require_space(self) -> None:
@@ -134,9 +138,7 @@ _INSERT = f"""
 
 
 @lru_cache(maxsize=64)
-def _append_template(
-    with_now: bool, with_user: bool, with_revision: bool, may_repeat: bool
-) -> str:
+def _append_template(with_now: bool, with_user: bool, with_revision: bool, may_repeat: bool) -> str:
     conditions = (
         statements.SAME_USER * with_user
         + statements.SAME_REVISION * with_revision

@@ -138,10 +138,21 @@ class SQLiteEngine(Engine):
             sql, conditions = _grow(append)
             session = db.row(
                 sql,
-                (1, 1, append.tokens, append.size_bytes, append.user_id or append.found_user_id)
-                + (now, now, now)
-                + (append.namespace_id, append.session_id, now, MAX_SEQ)
-                + conditions,
+                (
+                    1,
+                    1,
+                    append.tokens,
+                    append.size_bytes,
+                    append.user_id or append.found_user_id,
+                    now,
+                    now,
+                    now,
+                    append.namespace_id,
+                    append.session_id,
+                    now,
+                    MAX_SEQ,
+                    *conditions,
+                ),
             )
             if session is None:
                 return otherwise(db)
@@ -196,12 +207,15 @@ class SQLiteEngine(Engine):
         if code == sqlite3.SQLITE_FULL:
             return StorageFull("the disk is full; nothing was stored")
         if code in _BUSY:
-            return Unavailable("the database is busy; nothing was done, so the call can be repeated")
+            return Unavailable(
+                "the database is busy; nothing was done, so the call can be repeated"
+            )
         return None
 
 
 _INSERT = (
-    f"INSERT INTO message ({statements.MESSAGE_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    f"INSERT INTO message ({statements.MESSAGE_COLUMNS})"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 _SESSION = statements.SESSION_WITH_DOCUMENT
 

@@ -1,0 +1,39 @@
+# Everything is one command: `make run`, `make test`, `make check`, `make help`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help run demo test check format bench prove
+
+help: ## Say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: .venv/run ## Prepare everything and serve on http://127.0.0.1:8000
+	@$(BIN)/python manage.py first_run
+	@exec $(BIN)/python manage.py serve
+
+test: .venv/dev ## Run every test, on SQLite and on PostgreSQL at once
+	@$(BIN)/python -m pytest --dist each \
+		--tx popen//env:LETHE_TEST_DATABASE=sqlite \
+		--tx popen//env:LETHE_TEST_DATABASE=postgresql
+
+check: .venv/dev ## Formatting, lint, types, missing migrations, architecture
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: .venv/dev ## Format the code
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+.venv/run: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Lethe needs Python 3.11 or newer; %s is %s. Set PYTHON to another." % (sys.executable, sys.version.split()[0]))'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/dev: requirements-dev.txt requirements.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Lethe needs Python 3.11 or newer; %s is %s. Set PYTHON to another." % (sys.executable, sys.version.split()[0]))'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

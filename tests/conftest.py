@@ -1,0 +1,68 @@
+"""What every test may ask for: an API client with a key, and real conversations."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from memory_app.operations.keys import forget_cached_keys
+from tests.factories import make_key
+
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+
+class Api:
+    """Calls operations as an agent does, over Django's test client."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.client = Client(raise_request_exception=False)
+
+    def get(self, operation: str, **query: Any) -> HttpResponse:
+        """GET an operation with query parameters."""
+        return self.client.get(f"/api/v1/{operation}", query, headers=self.headers)  # type: ignore[return-value]
+
+    def post(self, operation: str, body: Any = None, **fields: Any) -> HttpResponse:
+        """POST an operation: fields as JSON, or a body as it is."""
+        raw = json.dumps(fields, ensure_ascii=False) if body is None else body
+        return self.client.post(  # type: ignore[return-value]
+            f"/api/v1/{operation}", raw, content_type="application/json", headers=self.headers
+        )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the authorisation."""
+        return {"authorization": f"Bearer {self.key}"}
+
+    def add(self, session_id: str, content: Any = "Hello", **more: Any) -> dict[str, Any]:
+        """Append a message of Ann's and return the answer."""
+        message = {"role": "user", "content": content, **more}
+        response = self.post("memory/add", session_id=session_id, message=message)
+        assert response.status_code in (200, 201), response.content
+        answer: dict[str, Any] = json.loads(response.content)
+        return answer
+
+
+@pytest.fixture(autouse=True)
+def _no_cached_keys() -> Iterator[None]:
+    forget_cached_keys()
+    yield
+    forget_cached_keys()
+
+
+@pytest.fixture
+def api(db: None) -> Api:
+    """Return an agent with all scopes in the namespace `support`."""
+    return Api(make_key())
+
+
+def conversations(name: str) -> Iterator[dict[str, Any]]:
+    """Yield the sessions of one file of real conversations."""
+    with gzip.open(DATA / name, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
