@@ -6,6 +6,18 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
+class KeyField(models.BigIntegerField):  # type: ignore[type-arg]
+    """A primary key of 63 bits that is computed, not counted.
+
+    SQLite stores a table by its key only when the column is declared `integer`, whatever its width;
+    declared `bigint`, every lookup would go through a second index.
+    """
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        """Name the type that makes this column the table's own key."""
+        return "integer" if connection.vendor == "sqlite" else "bigint"
+
+
 class CodePointField(models.TextField):  # type: ignore[type-arg]
     """Text compared code point by code point, so that order and prefixes do not follow a locale.
 

@@ -5,7 +5,7 @@ from typing import Final
 from django.db import models
 from django.db.models import F, Q
 
-from memory_app.models.fields import CodePointField
+from memory_app.models.fields import CodePointField, KeyField
 
 # A message's key is (session number << SEQ_BITS) | seq: one index serves order, paging and the
 # deletion of a whole session, which made a purge ten times faster on SQLite at a million messages.
@@ -19,7 +19,7 @@ class Message(models.Model):
     derived from them when asked, so there is one copy to erase.
     """
 
-    id = models.BigIntegerField(primary_key=True)
+    id = KeyField(primary_key=True)
     message_id = CodePointField()
     role = models.TextField()
     payload = models.TextField()

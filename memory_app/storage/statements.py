@@ -54,6 +54,8 @@ PROLONG: Final = f"""
 # The conditions of an append, each with one parameter.
 SAME_USER: Final = " AND (s.user_id IS NULL OR s.user_id = %s)"
 SAME_REVISION: Final = " AND s.revision = %s"
+# The plus sign takes the column's affinity away, without which SQLite does not use the index on
+# the expression and reads the whole table.
 NOT_A_REPEAT: Final = (
-    " AND NOT EXISTS (SELECT 1 FROM message m WHERE (m.id >> 32) = s.id AND m.message_id = %s)"
+    " AND NOT EXISTS (SELECT 1 FROM message m WHERE (m.id >> 32) = +s.id AND m.message_id = %s)"
 )
