@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 SECOND: Final = 1_000_000
-DAY: Final = 86_400 * SECOND
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
 
 # The last microsecond of the year 9999 stands for "never". A number instead of NULL keeps every
 # comparison, minimum and index range free of a special case.
@@ -18,6 +20,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _RFC3339 = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d+))?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])", re.ASCII)
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
 def process_clock() -> int:
@@ -57,3 +61,14 @@ def from_rfc3339(text: str) -> int:
     if not from_datetime(_EARLIEST) <= moment <= NEVER:
         raise ValueError("outside the years 1000 to 9999")
     return moment
+
+
+def from_duration(text: str) -> int:
+    """Read a duration such as 45s, 5m, 12h or 30d, in microseconds. Raises ValueError."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError("not a duration: write 45s, 5m, 12h or 30d")
+    duration = int(match[1]) * _UNITS[match[2]]
+    if not 0 < duration <= NEVER:
+        raise ValueError("a duration is longer than nothing, and ends before the year 9999")
+    return duration

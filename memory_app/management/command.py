@@ -1,0 +1,81 @@
+"""What all commands share: their exit statuses, and how they read times and durations.
+
+0: done. 1: could not run, and standard error says why. 2: wrong usage. 3: done in part, and
+standard error says what was left out.
+"""
+
+from argparse import ArgumentTypeError
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandError
+
+from memory_app import moments
+from memory_app.errors import Invalid, Refusal
+from memory_app.operations.health import check_readiness
+
+
+class Refused(CommandError):
+    """Could not run: exit status 1."""
+
+
+class WrongUsage(CommandError):
+    """Arguments that do not go together: exit status 2."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, returncode=2)
+
+
+class DoneInPart(CommandError):
+    """Done, but for what the text names: exit status 3."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, returncode=3)
+
+
+class LetheCommand(BaseCommand):
+    """A command that calls an operation and presents what came of it."""
+
+    requires_system_checks: ClassVar[list[str]] = []
+    # Whether the command works on a database that has every table this version needs.
+    needs_database: ClassVar[bool] = True
+
+    def execute(self, *arguments: Any, **options: Any) -> str | None:
+        """Run the command; a refusal becomes one sentence on standard error and status 1."""
+        try:
+            if self.needs_database:
+                _require_database()
+            return super().execute(*arguments, **options)
+        except Refusal as refusal:
+            raise Refused(_sentence(refusal)) from None
+
+
+def _require_database() -> None:
+    readiness = check_readiness()
+    if readiness.database != "ok":
+        raise Refused("the database cannot be reached; look at DATABASE_URL")
+    if readiness.migrations != "applied":
+        raise Refused("the database lacks tables of this version; run: manage.py migrate")
+
+
+def _sentence(refusal: Refusal) -> str:
+    faults = refusal.faults if isinstance(refusal, Invalid) else ()
+    more = [fault.detail for fault in faults if fault.detail != refusal.detail]
+    return "; ".join([refusal.detail, *more])
+
+
+def duration(text: str) -> int:
+    """Read an argument such as 45s, 5m, 12h or 30d."""
+    try:
+        return moments.from_duration(text)
+    except ValueError as problem:
+        raise ArgumentTypeError(str(problem)) from None
+
+
+def moment(text: str) -> int:
+    """Read an argument that is an RFC 3339 time with a zone."""
+    try:
+        return moments.from_rfc3339(text)
+    except ValueError:
+        raise ArgumentTypeError(
+            "not an RFC 3339 time with a zone, such as 2026-01-31T12:00:00Z"
+        ) from None
