@@ -94,7 +94,8 @@ def where(wanted: SessionFilter, namespace_id: int, now: int) -> tuple[str, list
         parameters.extend(values)
 
     if wanted.status == "active":
-        add("s.ended_at IS NULL AND s.expires_at > %s", now)
+        # Nearly all sessions of a list are active: the index of its order serves better.
+        add("s.ended_at IS NULL AND {unindexed}s.expires_at > %s", now)
     elif wanted.status == "expired":
         add("s.expires_at <= %s AND s.purge_receipt IS NULL", now)
     elif wanted.status == "purging":
@@ -160,11 +161,9 @@ def _page(
         conditions += f" AND (s.{column}, s.id) {'<' if descending else '>'} (%s, %s)"
         values += start
     rows = db.rows(
-        f"SELECT {SESSION_COLUMNS}, d.metadata FROM ("
-        f" SELECT * FROM agent_session s WHERE {conditions}"
-        f" ORDER BY s.{column} {order}, s.id {order} LIMIT %s"
-        ") s LEFT JOIN session_document d ON d.session_id = s.id"
-        f" ORDER BY s.{column} {order}, s.id {order}",
+        f"SELECT {SESSION_COLUMNS}, d.metadata FROM agent_session s"
+        " LEFT JOIN session_document d ON d.session_id = s.id"
+        f" WHERE {conditions} ORDER BY s.{column} {order}, s.id {order} LIMIT %s",
         (*values, limit),
     )
     return [SessionSnapshot(*row) for row in rows]

@@ -21,7 +21,12 @@ _CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 class PostgreSQLDatabase(Database):
     """A connection of psycopg."""
 
-    marks: ClassVar = {"least": "least", "greatest": "greatest", "for_update": "FOR UPDATE OF s"}
+    marks: ClassVar = {
+        "least": "least",
+        "greatest": "greatest",
+        "for_update": "FOR UPDATE OF s",
+        "unindexed": "",
+    }
     parameter = "%s"
     _spelled: ClassVar[dict[str, str]] = {}
 
