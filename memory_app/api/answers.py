@@ -9,7 +9,7 @@ from django.http import HttpResponse
 
 from memory_app.models.snapshot import Event, SessionSnapshot
 from memory_app.moments import NEVER, to_rfc3339
-from memory_app.operations.purging import ReceiptView
+from memory_app.operations.receipts import ReceiptView
 
 _JSON: Final = "application/json"
 
