@@ -35,7 +35,7 @@ class DoneInPart(CommandError):
 class LetheCommand(BaseCommand):
     """A command that calls an operation and presents what came of it."""
 
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = []
     # Whether the command works on a database that has every table this version needs.
     needs_database: ClassVar[bool] = True
 

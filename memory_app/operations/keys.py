@@ -10,13 +10,14 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from memory_app import conf, moments
-from memory_app.errors import Forbidden, Invalid, Refusal, Unauthenticated
+from memory_app.errors import Forbidden, Invalid, NotFound, Refusal, Unauthenticated
 from memory_app.models import ApiKey, Scope
 from memory_app.moments import NEVER
 from memory_app.operations.namespaces import ensure_namespace
 from memory_app.storage import Database, engine
 
-DEFAULT_SCOPES: Final = (Scope.READ, Scope.WRITE)
+SCOPES: Final = tuple(Scope.values)
+DEFAULT_SCOPES: Final = (Scope.READ.value, Scope.WRITE.value)
 
 # lethe_<8 characters to look it up by>_<43 characters of secret: 256 bits>
 _TOKEN: Final = re.compile(r"(lethe_[a-z0-9]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
@@ -50,29 +51,82 @@ def create_key(
     label: str = "",
     now: int | None = None,
 ) -> str:
-    """Make a key, and its namespace when that is missing; return it, for it is kept nowhere."""
-    unknown = sorted(set(scopes) - set(Scope.values))
+    """Make a key, and its namespace when that is missing; return it, for it is kept nowhere.
+
+    Raises Invalid.
+    """
+    unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
-        raise Invalid(f"scopes are {', '.join(Scope.values)}; not {', '.join(unknown) or 'none'}")
-    prefix = "lethe_" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
-    secret = secrets.token_urlsafe(32)
+        raise Invalid(f"scopes are {', '.join(SCOPES)}; not {', '.join(unknown) or 'none'}")
+    if len(label) > conf.MAX_TITLE or not label.isprintable():
+        raise Invalid(f"a label has at most {conf.MAX_TITLE} characters, all of them printable")
 
     def work(db: Database) -> str:
         moment = now or db.now()
         if expires_at <= moment:
             raise Invalid("a key expires in the future")
-        ApiKey.objects.create(
-            namespace=ensure_namespace(name=namespace, now=moment),
-            prefix=prefix,
-            digest=_digest(secret),
-            scopes=",".join(scope for scope in Scope.values if scope in scopes),
-            label=label,
-            created_at=moment,
-            expires_at=expires_at,
+        return _issue(
+            ApiKey(
+                namespace=ensure_namespace(name=namespace, now=moment),
+                scopes=",".join(scope for scope in SCOPES if scope in scopes),
+                label=label,
+                created_at=moment,
+                expires_at=expires_at,
+            )
         )
-        return f"{prefix}_{secret}"
 
     return engine().write(work)
+
+
+def rotate_key(*, prefix: str, overlap: int = moments.DAY, now: int | None = None) -> str:
+    """Make a key with the rights of another, which ends after the overlap; return the new one.
+
+    A key that had an end gets a successor that lives as long as it did. Raises NotFound.
+    """
+
+    def work(db: Database) -> str:
+        moment = now or db.now()
+        old = ApiKey.objects.select_for_update().filter(prefix=prefix).first()
+        if old is None or old.revoked_at is not None or old.expires_at <= moment:
+            raise NotFound("there is no valid key with this prefix")
+        life = old.expires_at - old.created_at
+        new = ApiKey(
+            namespace_id=old.namespace_id,
+            scopes=old.scopes,
+            label=old.label,
+            created_at=moment,
+            expires_at=NEVER if old.expires_at >= NEVER else min(moment + life, NEVER),
+        )
+        old.expires_at = min(old.expires_at, moment + overlap)
+        old.save(update_fields=["expires_at"])
+        return _issue(new)
+
+    token = engine().write(work)
+    forget_cached_keys()
+    return token
+
+
+def revoke_key(*, prefix: str, now: int | None = None) -> None:
+    """End a key: other processes notice within seconds. Again is no error. Raises NotFound."""
+
+    def work(db: Database) -> None:
+        moment = now or db.now()
+        keys = ApiKey.objects.filter(prefix=prefix)
+        if not keys.exists():
+            raise NotFound("there is no key with this prefix")
+        keys.filter(revoked_at=None).update(revoked_at=moment)
+
+    engine().write(work)
+    forget_cached_keys()
+
+
+def _issue(key: ApiKey) -> str:
+    """Give a key its secret and store its digest; return what its owner keeps."""
+    secret = secrets.token_urlsafe(32)
+    key.prefix = "lethe_" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    key.digest = _digest(secret)
+    key.save(force_insert=True)
+    return f"{key.prefix}_{secret}"
 
 
 def verify_key(token: str, *, now: int | None = None) -> Caller:
