@@ -6,6 +6,7 @@ from memory_app.models.erasure import Erasure
 from memory_app.models.message import Message
 from memory_app.models.namespace import Namespace
 from memory_app.models.operator import Operator, OperatorRole, Role
+from memory_app.models.preview import Preview, PreviewedSession
 from memory_app.models.receipt import Receipt, ReceiptKind, ReceiptSubject
 from memory_app.models.retention_policy import OnExpired, RetentionPolicy
 
@@ -18,6 +19,8 @@ __all__ = [
     "OnExpired",
     "Operator",
     "OperatorRole",
+    "Preview",
+    "PreviewedSession",
     "Receipt",
     "ReceiptKind",
     "ReceiptSubject",
