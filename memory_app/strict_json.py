@@ -8,13 +8,15 @@ very text that was received, which is what gets stored.
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from memory_app.conf import MAX_DEPTH
 from memory_app.errors import Invalid, Location
 
 _WHITESPACE: Final = re.compile(r"[ \t\n\r]*")
+# A key without escapes, its colon and the space around: nearly every key there is.
+_PLAIN_KEY: Final = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
+_MARK: Final = re.compile(r"[ \t\n\r]*([,}\]])[ \t\n\r]*")
 _INT_MIN: Final = -(2**63)
 _INT_MAX: Final = 2**63 - 1
 _INT_DIGITS: Final = 20
@@ -37,7 +39,7 @@ class Keep:
     """Marks, in a shape, a value whose text is kept."""
 
 
-Shape = type[Keep] | Mapping[str, Any] | list[Any] | None
+Shape = type[Keep] | dict[str, Any] | list[Any] | None
 
 
 class _Refused(ValueError):
@@ -108,10 +110,9 @@ def _skip(text: str, at: int) -> int:
 
 def _read(text: str, at: int, shape: Shape, depth: int) -> tuple[Any, int]:
     """Read the value at a position; return it and where it ends."""
-    opening = text[at : at + 1]
-    if isinstance(shape, Mapping) and opening == "{":
+    if isinstance(shape, dict) and text[at : at + 1] == "{":
         return _read_object(text, at + 1, shape, depth)
-    if isinstance(shape, list) and opening == "[":
+    if isinstance(shape, list) and text[at : at + 1] == "[":
         return _read_array(text, at + 1, shape[0], depth)
     value, end = _DECODER.raw_decode(text, at)
     # Brackets are counted before anything is walked: nearly every value has fewer than the limit.
@@ -121,26 +122,20 @@ def _read(text: str, at: int, shape: Shape, depth: int) -> tuple[Any, int]:
 
 
 def _read_object(
-    text: str, at: int, shape: Mapping[str, Any], depth: int
+    text: str, at: int, shape: dict[str, Any], depth: int
 ) -> tuple[dict[str, Any], int]:
     result: dict[str, Any] = {}
     at = _skip(text, at)
     if text[at : at + 1] == "}":
         return result, at + 1
     while True:
-        if text[at : at + 1] != '"':
-            raise json.JSONDecodeError(
-                "Expecting property name enclosed in double quotes", text, at
-            )
-        key, at = _DECODER.raw_decode(text, at)
-        at = _expect(text, _skip(text, at), ":")
+        key, at = _read_key(text, at)
         if key in result:
             raise _Refused("an object names a key twice")
-        result[key], at = _read(text, _skip(text, at), shape.get(key), depth + 1)
-        at = _skip(text, at)
-        if text[at : at + 1] == "}":
-            return result, at + 1
-        at = _skip(text, _expect(text, at, ","))
+        result[key], at = _read(text, at, shape.get(key), depth + 1)
+        mark, at = _read_mark(text, at, "}")
+        if mark == "}":
+            return result, at
 
 
 def _read_array(text: str, at: int, shape: Shape, depth: int) -> tuple[list[Any], int]:
@@ -151,16 +146,31 @@ def _read_array(text: str, at: int, shape: Shape, depth: int) -> tuple[list[Any]
     while True:
         value, at = _read(text, at, shape, depth + 1)
         result.append(value)
-        at = _skip(text, at)
-        if text[at : at + 1] == "]":
-            return result, at + 1
-        at = _skip(text, _expect(text, at, ","))
+        mark, at = _read_mark(text, at, "]")
+        if mark == "]":
+            return result, at
 
 
-def _expect(text: str, at: int, mark: str) -> int:
-    if text[at : at + 1] != mark:
-        raise json.JSONDecodeError(f"Expecting '{mark}' delimiter", text, at)
-    return at + 1
+def _read_key(text: str, at: int) -> tuple[str, int]:
+    """Read a member's name and its colon; return the name and where the value begins."""
+    plain = _PLAIN_KEY.match(text, at)
+    if plain is not None:
+        return plain[1], plain.end()
+    if text[at : at + 1] != '"':
+        raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
+    key, at = _DECODER.raw_decode(text, at)
+    at = _skip(text, at)
+    if text[at : at + 1] != ":":
+        raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
+    return key, _skip(text, at + 1)
+
+
+def _read_mark(text: str, at: int, closing: str) -> tuple[str, int]:
+    """Read what follows a value: a comma and the space after it, or the closing bracket."""
+    mark = _MARK.match(text, at)
+    if mark is None or mark[1] not in ("," + closing):
+        raise json.JSONDecodeError("Expecting ',' delimiter", text, _skip(text, at))
+    return (mark[1], mark.end()) if mark[1] == "," else (closing, mark.end(1))
 
 
 def _check_depth(value: Any, depth: int) -> None:

@@ -3,14 +3,18 @@
 from typing import Any
 
 from ninja import Schema
-from pydantic import ConfigDict, Field, StrictStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, model_validator
 
 from memory_app import conf
 from memory_app.api import fields
 
 
-class Input(Schema):
-    """A body or a query string."""
+class Input(BaseModel):
+    """A body or a query string.
+
+    Not Ninja's Schema: its validator, written for Django's objects, runs in Python for every event
+    of a batch and took a third of the time of add_list.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
