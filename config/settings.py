@@ -44,6 +44,7 @@ INSTALLED_APPS = [
 # (docs/performance.md), so each of these lets /api/ pass.
 MIDDLEWARE = [
     "config.middleware.Envelope",
+    "memory_app.api.fallback.ProblemsOnly",
     "config.middleware.StaticFiles",
     "config.middleware.ConsoleSessions",
     "config.middleware.ConsoleCsrf",

@@ -62,7 +62,7 @@ def register(api: NinjaAPI) -> None:
     api.add_exception_handler(Refusal, _refusal)
     api.add_exception_handler(ValidationError, _validation)
     api.add_exception_handler(HttpError, _http_error)
-    api.add_exception_handler(Exception, _bug)
+    api.add_exception_handler(Exception, bug)
 
 
 def _refusal(request: HttpRequest, refusal: Any) -> HttpResponse:
@@ -126,7 +126,8 @@ def _http_error(request: HttpRequest, error: Any) -> HttpResponse:
     return problem(request, "invalid", "the request cannot be read")
 
 
-def _bug(request: HttpRequest, error: Any) -> HttpResponse:
+def bug(request: HttpRequest, error: Any) -> HttpResponse:
+    """Answer for an error of ours, which goes to the log without its text."""
     logger.error(
         "a request failed",
         exc_info=error,
