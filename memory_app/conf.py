@@ -37,3 +37,8 @@ def data_dir() -> Path:
 def secret_key() -> str:
     """Return the installation's secret, from which digests are keyed."""
     return str(settings.SECRET_KEY)
+
+
+def public_url() -> str:
+    """Return where people and agents reach this installation, without a slash at the end."""
+    return str(settings.LETHE_PUBLIC_URL) or "http://127.0.0.1:8000"

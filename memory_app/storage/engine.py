@@ -7,7 +7,7 @@ times the CPU of a small write.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from django.db import connection
@@ -165,6 +165,10 @@ class Engine(ABC):
     @abstractmethod
     def require_space(self) -> None:
         """Refuse to add when the disk is nearly full. Raises StorageFull."""
+
+    @abstractmethod
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """Let one process at a time do what takes longer than a transaction; others wait."""
 
     @abstractmethod
     def translate(self, problem: Exception) -> Refusal | None:

@@ -1,6 +1,8 @@
 """PostgreSQL: one statement for an append, one for a page of messages, its clock inside both."""
 
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
@@ -124,6 +126,18 @@ class PostgreSQLEngine(Engine):
 
     def require_space(self) -> None:
         """PostgreSQL says itself when its disk is full."""
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Hold an advisory lock of the connection, which ends with it at the latest."""
+        key = zlib.crc32(f"lethe:{name}".encode())
+        with self.refusals():
+            self.database().row("SELECT pg_advisory_lock(%s::bigint)", (key,))
+        try:
+            yield
+        finally:
+            with self.refusals():
+                self.database().row("SELECT pg_advisory_unlock(%s::bigint)", (key,))
 
     def translate(self, problem: Exception) -> Refusal | None:
         """Tell a full disk and a server that is away from a bug."""

@@ -1,17 +1,19 @@
 """SQLite: one writer at a time, so the waiting ones are committed together."""
 
+import fcntl
 import os
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django.db import connection, transaction
 
-from memory_app.conf import MAX_ANSWER_BYTES, MAX_SEQ, MB
+from memory_app.conf import MAX_ANSWER_BYTES, MAX_SEQ, MB, data_dir
 from memory_app.errors import Refusal, StorageFull, Unavailable
 from memory_app.moments import process_clock
 from memory_app.storage import statements
@@ -201,6 +203,13 @@ class SQLiteEngine(Engine):
             self._free_space = (time.monotonic(), free)
         if free < _RESERVE:
             raise StorageFull("the disk is full; nothing is added until there is room again")
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Hold a lock on a file of the data folder, which the system frees when a process dies."""
+        with (data_dir() / f".{name}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def translate(self, problem: Exception) -> Refusal | None:
         """Tell a full disk and a busy or lost file from a bug."""

@@ -1,0 +1,127 @@
+"""The people who work in the console: let them in, and give them another password."""
+
+import secrets
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from memory_app.errors import Invalid, NotFound
+from memory_app.models import Namespace, Operator, OperatorRole, Role
+from memory_app.storage import Database, engine
+
+ROLES: Final = tuple(Role.values)
+_MAX_NAME: Final = 150
+_TAKEN: Final = "somebody has this name already"
+
+
+def create_person(
+    *,
+    username: str,
+    roles: Collection[str] = (Role.OPERATOR.value,),
+    namespaces: Sequence[str] = (),
+    password: str | None = None,
+    now: int | None = None,
+) -> str:
+    """Let a person in, with these roles in the named namespaces, or in all when none is named.
+
+    Returns the password, made when none is given, for it is kept nowhere. Raises Invalid and
+    NotFound.
+    """
+    name = _check_name(username)
+    if not roles or not set(roles) <= set(ROLES):
+        raise Invalid(f"roles are {', '.join(ROLES)}")
+    chosen, encoded = _choose_password(name, password)
+
+    def work(db: Database) -> str:
+        add_person(
+            username=name,
+            encoded_password=encoded,
+            roles=roles,
+            namespaces=namespaces,
+            now=now or db.now(),
+        )
+        return chosen
+
+    return engine().write(work)
+
+
+def add_person(
+    *,
+    username: str,
+    encoded_password: str,
+    roles: Collection[str],
+    namespaces: Sequence[str],
+    now: int,
+) -> None:
+    """Store a person in the caller's transaction. Raises Invalid and NotFound."""
+    # Names that only differ in case would be mistaken for one another in the audit log.
+    taken = {name.casefold() for name in Operator.objects.values_list("username", flat=True)}
+    if username.casefold() in taken:
+        raise Invalid(_TAKEN)
+    places: list[Namespace | None] = [_namespace(name) for name in dict.fromkeys(namespaces)]
+    person = Operator(username=username, password=encoded_password, created_at=now)
+    try:
+        with transaction.atomic():
+            person.save(force_insert=True)
+    except IntegrityError:
+        raise Invalid(_TAKEN) from None
+    OperatorRole.objects.bulk_create(
+        OperatorRole(operator=person, role=role, namespace=place)
+        for role in dict.fromkeys(roles)
+        for place in places or [None]
+    )
+
+
+def _namespace(name: str) -> Namespace:
+    namespace = Namespace.objects.filter(name=name).first()
+    if namespace is None:
+        raise NotFound(f"there is no namespace {name!r}")
+    return namespace
+
+
+def reset_password(*, username: str, password: str | None = None) -> str:
+    """Give a person another password, which signs them out everywhere; return it.
+
+    Raises Invalid and NotFound.
+    """
+    chosen, encoded = _choose_password(username, password)
+
+    def work(db: Database) -> str:
+        found = Operator.objects.filter(username=Operator.normalize_username(username))
+        if not found.filter(is_active=True).update(password=encoded):
+            raise NotFound(
+                "this person is deactivated" if found.exists() else "nobody has this name"
+            )
+        return chosen
+
+    return engine().write(work)
+
+
+def new_password() -> tuple[str, str]:
+    """Make a password; return it and what is stored of it."""
+    password = secrets.token_urlsafe(15)
+    return password, make_password(password)
+
+
+def _choose_password(username: str, password: str | None) -> tuple[str, str]:
+    # Argon2 takes a while, by design: it is done before the transaction, not inside.
+    if password is None:
+        return new_password()
+    try:
+        validate_password(password, Operator(username=username))
+    except ValidationError as problem:
+        raise Invalid(" ".join(problem.messages)) from None
+    return password, make_password(password)
+
+
+def _check_name(username: str) -> str:
+    name = Operator.normalize_username(username)
+    if not 1 <= len(name) <= _MAX_NAME or not name.isprintable() or name != name.strip():
+        raise Invalid(
+            f"a name has 1 to {_MAX_NAME} printable characters and no blank at either end"
+        )
+    return name
