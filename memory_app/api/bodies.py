@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 from typing import Any, Final, get_type_hints
+from urllib.parse import parse_qsl
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.datastructures import MultiValueDict
@@ -39,19 +40,38 @@ class StrictParser(Parser):
         self, data: MultiValueDict[str, str], list_fields: list[str], request: HttpRequest
     ) -> dict[str, Any]:
         """Read the query string, each name once."""
-        repeated = sorted(name for name, values in data.lists() if len(values) > 1)
-        if repeated:
-            raise Invalid(
-                "a query parameter is given twice",
-                [Fault(("query", name), "give this once") for name in repeated],
-            )
-        values = {name: str(value) for name, value in data.items()}
-        for name, value in values.items():
-            try:
-                check_text(name + value)
-            except ValueError as problem:
-                raise Invalid.at(("query", name), str(problem)) from None
-        return values
+        return _read_query(request)
+
+
+# More than any operation takes.
+_MOST_PARAMETERS: Final = 64
+
+
+def _read_query(request: HttpRequest) -> dict[str, str]:
+    """Read the query string from its bytes.
+
+    Django's reader puts a replacement character where the bytes are not UTF-8, so that another
+    session could be named than the caller meant, and lets a header choose the encoding.
+    """
+    raw = str(request.META.get("QUERY_STRING", ""))
+    if raw.count("&") >= _MOST_PARAMETERS:
+        raise Invalid.at(("query",), f"a query has at most {_MOST_PARAMETERS} parameters")
+    try:
+        # WSGI hands bytes over as Latin-1.
+        text = raw.encode("latin-1").decode()
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
+    except UnicodeError:
+        raise Invalid.at(("query",), "the query string is not valid UTF-8") from None
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        if name in values:
+            raise Invalid.at(("query", name), "give this once")
+        try:
+            check_text(name + value)
+        except ValueError as problem:
+            raise Invalid.at(("query", name), str(problem)) from None
+        values[name] = value
+    return values
 
 
 def refuse_unknown_parameters(

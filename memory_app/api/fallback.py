@@ -46,9 +46,7 @@ def _is_api(request: HttpRequest) -> bool:
 def _rewritten(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     if response.status_code == 405:
         allowed = ", ".join(sorted(response.headers["Allow"].split(", ")))
-        refused = problems.problem(
-            request, "method_not_allowed", f"this operation takes {allowed}"
-        )
+        refused = problems.problem(request, "method_not_allowed", f"this operation takes {allowed}")
         refused.headers["Allow"] = allowed
         return refused
     code = _CODES.get(

@@ -3,7 +3,16 @@
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
 
 from memory_app import conf, moments
 
@@ -31,6 +40,12 @@ def _moment(value: Any) -> Any:
         ) from None
 
 
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "this holds more than white space")
+    return text
+
+
 def _names(value: Any) -> Any:
     return [name for name in value.split(",") if name] if isinstance(value, str) else value
 
@@ -42,7 +57,7 @@ _TIME_SCHEMA: Final = {
 }
 
 # Query strings hold only text, so these read it, and nothing that merely looks alike.
-QueryInt = Annotated[int, BeforeValidator(_whole_number)]
+QueryInt = Annotated[int, BeforeValidator(_whole_number), Field(le=2**63 - 1)]
 QueryBool = Annotated[bool, BeforeValidator(_boolean), WithJsonSchema({"type": "boolean"})]
 Names = Annotated[
     list[str],
@@ -93,6 +108,15 @@ Create = Annotated[
 ]
 MessageId = Annotated[
     StrictStr, Field(min_length=1, max_length=conf.MAX_ID, description="The message's id.")
+]
+QueryText = Annotated[
+    StrictStr,
+    AfterValidator(_not_blank),
+    Field(
+        min_length=1,
+        max_length=conf.MAX_QUERY,
+        description="Looked for literally, ignoring case in every script. Not blank.",
+    ),
 ]
 
 _MESSAGE_SCHEMA: Final = {

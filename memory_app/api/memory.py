@@ -80,9 +80,9 @@ def _record(
 ) -> Recorded:
     change = None
     if body.session_patch is not None:
-        change = receive_change(
-            body.session_patch.model_dump(exclude_unset=True), ("body", "session_patch")
-        )
+        patch = body.session_patch
+        given = {name: getattr(patch, name) for name in patch.model_fields_set}
+        change = receive_change(given, ("body", "session_patch"))
     return recording.add_events(
         caller=caller,
         recording=Recording(

@@ -3,9 +3,11 @@
 import json
 import logging
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -27,6 +29,7 @@ STATUS: Final[dict[str, tuple[int, str]]] = {
     "message_conflict": (409, "The message id is taken"),
     "user_conflict": (409, "The session belongs to another user"),
     "revision_conflict": (409, "The session is at another revision"),
+    "preview_stale": (409, "The preview cannot be used"),
     "session_expired": (410, "The session is past its time"),
     "too_large": (413, "Too many bytes"),
     "unsupported_media_type": (415, "The body is not JSON"),
@@ -62,6 +65,9 @@ def register(api: NinjaAPI) -> None:
     api.add_exception_handler(Refusal, _refusal)
     api.add_exception_handler(ValidationError, _validation)
     api.add_exception_handler(HttpError, _http_error)
+    # What Django raises while it reads a request: too many parameters, a caller who went away.
+    api.add_exception_handler(SuspiciousOperation, _unreadable)
+    api.add_exception_handler(UnreadablePostError, _unreadable)
     api.add_exception_handler(Exception, bug)
 
 
@@ -85,34 +91,63 @@ def _members(refusal: Refusal) -> dict[str, Any]:
 
 
 def _errors(faults: Iterable[Fault]) -> list[dict[str, Any]]:
-    return [{"loc": list(fault.loc), "detail": fault.detail} for fault in faults]
+    return [
+        {"loc": [_shortened(name) for name in fault.loc], "detail": fault.detail}
+        for fault in islice(faults, _MOST_FAULTS)
+    ]
 
 
 # The most faults that one answer names.
 _MOST_FAULTS: Final = 20
+_LONGEST_NAME: Final = 64
+
+
+def _shortened(name: str | int) -> str | int:
+    """Cut the name of a field that does not exist: it can be as long as a body."""
+    if isinstance(name, str) and len(name) > _LONGEST_NAME:
+        return f"{name[:_LONGEST_NAME]}…"
+    return name
 
 
 def _validation(request: HttpRequest, invalid: Any) -> HttpResponse:
     """Name each fault that the schema found, without the value that was sent."""
-    faults = [
-        Fault(_location(error["loc"]), _sentence(error)) for error in invalid.errors[:_MOST_FAULTS]
-    ]
+    faults = (Fault(_location(error), _sentence(error)) for error in invalid.errors)
     return problem(request, "invalid", "the request breaks a rule", errors=_errors(faults))
 
 
-def _location(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """Leave out the name of the view's argument, which callers do not know."""
-    source, *rest = loc
-    return (source, *rest[1:]) if source in ("body", "query") and rest[:1] == [source] else loc
+def _location(error: dict[str, Any]) -> tuple[str | int, ...]:
+    """Say where a fault is, without the name of the view's argument, which callers do not know.
+
+    Ninja itself leaves it out for most fields of a query, so of a single name the kind of fault
+    tells whether it is the argument's or the field `query`.
+    """
+    source, *rest = error["loc"]
+    is_argument = source == "body" or len(rest) > 1 or error["type"] == "value_error"
+    if rest[:1] == [source] and is_argument:
+        rest = rest[1:]
+    return (source, *rest)
+
+
+# Pydantic's own words name our classes, or say nothing to a caller in another language.
+_SENTENCES: Final = {
+    "missing": "this is required",
+    "extra_forbidden": "there is no such field",
+    "model_type": "send an object",
+    "model_attributes_type": "send an object",
+    "list_type": "send a list",
+    "string_type": "send a text",
+    "int_type": "send a whole number",
+    "bool_type": "send true or false",
+}
 
 
 def _sentence(error: dict[str, Any]) -> str:
-    kind = error["type"]
-    if kind == "missing":
-        return "this is required"
-    if kind == "extra_forbidden":
-        return "there is no such field"
-    return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    sentence = _SENTENCES.get(error["type"])
+    return sentence or str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _unreadable(request: HttpRequest, error: Any) -> HttpResponse:
+    return problem(request, "invalid", "the request cannot be read")
 
 
 def _http_error(request: HttpRequest, error: Any) -> HttpResponse:
@@ -123,7 +158,7 @@ def _http_error(request: HttpRequest, error: Any) -> HttpResponse:
         return problem(
             request, "unauthenticated", "send a valid API key: Authorization: Bearer lethe_..."
         )
-    return problem(request, "invalid", "the request cannot be read")
+    return _unreadable(request, error)
 
 
 def bug(request: HttpRequest, error: Any) -> HttpResponse:

@@ -108,19 +108,9 @@ class ListIn(WhichIn):
 class RetrieveIn(WhichIn):
     """A text to look for in the messages of one session."""
 
-    query: StrictStr = Field(
-        min_length=1,
-        max_length=conf.MAX_QUERY,
-        description="Looked for literally, ignoring case in every script.",
-    )
+    query: fields.QueryText
     limit: fields.QueryInt = Field(20, ge=0, le=conf.MAX_PAGE)
     offset: fields.QueryInt = Field(0, ge=0, le=2**62)
-
-    @model_validator(mode="after")
-    def _not_blank(self) -> "RetrieveIn":
-        if not self.query.strip():
-            raise ValueError("query is not blank")
-        return self
 
 
 class RetrieveBody(RetrieveIn):
