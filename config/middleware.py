@@ -2,13 +2,17 @@
 
 import secrets
 from collections.abc import Callable
+from typing import Any
 
+from axes.middleware import AxesMiddleware
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
+
+from memory_app.console.middleware import Frame
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -112,3 +116,33 @@ class ConsoleMessages(MessageMiddleware):
         if is_api(request):
             return self.get_response(request)  # type: ignore[return-value]
         return super().__call__(request)  # type: ignore[return-value]
+
+
+class ConsoleThrottle(AxesMiddleware):  # type: ignore[misc]
+    """Stops those who guess passwords."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Let the API pass."""
+        if is_api(request):
+            response: HttpResponse = self.get_response(request)
+            return response
+        answer: HttpResponse = super().__call__(request)
+        return answer
+
+
+class ConsoleFrame(Frame):
+    """Keeps every page private that does not say otherwise, and presents refusals."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Let the API pass."""
+        return self.get_response(request) if is_api(request) else super().__call__(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *arguments: Any
+    ) -> HttpResponse | None:
+        """Let the API pass, which knows its callers by their keys."""
+        return None if is_api(request) else super().process_view(request, view, *arguments)
+
+    def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
+        """Let the API pass, which presents refusals itself."""
+        return None if is_api(request) else super().process_exception(request, problem)

@@ -1,5 +1,6 @@
 """Every setting. A clean checkout runs; what differs between places is an environment variable."""
 
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,6 +37,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "ninja",
     "memory_app",
 ]
@@ -50,6 +52,8 @@ MIDDLEWARE = [
     "config.middleware.ConsoleCsrf",
     "config.middleware.ConsoleAuthentication",
     "config.middleware.ConsoleMessages",
+    "config.middleware.ConsoleThrottle",
+    "config.middleware.ConsoleFrame",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -63,10 +67,12 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["django.templatetags.static", "memory_app.console.templatetags"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "memory_app.console.navigation.frame",
             ],
         },
     },
@@ -109,6 +115,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the API and the server bound bodies themselves, in JSON
 
 AUTH_USER_MODEL = "memory_app.Operator"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+LOGIN_URL = "console:sign_in"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -122,6 +133,24 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# Five failures of one name from one address pause it there for a quarter of an hour. What is kept
+# of a failure is a digest of the name, the address and the time: never a password, nor a name,
+# because people type the one into the field of the other.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "memory_app.console.views.accounts.locked_out"
+AXES_USERNAME_CALLABLE = "memory_app.console.clients.name_digest"
+AXES_CLIENT_IP_CALLABLE = "memory_app.console.clients.address"
+AXES_CLIENT_STR_CALLABLE = "memory_app.console.clients.no_name"
+AXES_SENSITIVE_PARAMETERS = ["username", "password", "next", "csrfmiddlewaretoken"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+# The check looks for axes' middleware by name; config.middleware.ConsoleThrottle is it.
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -133,13 +162,22 @@ STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
+# What the console calls the place where it runs, on every page: "production", "staging".
+LETHE_ENVIRONMENT = env.text("LETHE_ENVIRONMENT", _public.hostname or "local")
+LETHE_THEME_COOKIE = "theme"
+
 SECURE_CONTENT_TYPE_NOSNIFF = True
 if _public.scheme == "https":
     SESSION_COOKIE_NAME = "__Host-sid"
     CSRF_COOKIE_NAME = "__Host-csrf"
+    LETHE_THEME_COOKIE = "__Host-theme"
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# The longest that anyone stays signed in; memory_app/console/middleware.py also ends idle ones.
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+CSRF_FAILURE_VIEW = "memory_app.console.views.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [LETHE_PUBLIC_URL] if LETHE_PUBLIC_URL else []
 
 LOGGING = {
@@ -152,6 +190,7 @@ LOGGING = {
         # Django's own request log writes paths with their query string, where session ids are.
         "django.request": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "django.server": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        "axes": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "django.security": {"handlers": [], "level": "CRITICAL", "propagate": False},
     },
 }

@@ -1,14 +1,18 @@
 """The site map."""
 
-from django.urls import path, re_path
+from django.urls import include, path
 
 from memory_app.api import api
-from memory_app.api.fallback import no_operation
 from memory_app.api.health import healthz, readyz
 
 urlpatterns = [
     path("api/v1/", api.urls),
-    re_path(r"^api(?:/|$)", no_operation),
     path("healthz", healthz),
     path("readyz", readyz),
+    path("", include("memory_app.console.urls")),
 ]
+
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.forbidden"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"

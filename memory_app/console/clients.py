@@ -1,0 +1,34 @@
+"""Who a request comes from, as the throttle of signing in counts it."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from memory_app import conf
+
+
+def address(request: HttpRequest) -> str:
+    """Return the address of the client: the peer's, or what the trusted proxies say."""
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    trusted = int(settings.LETHE_TRUSTED_PROXIES)
+    forwarded = [
+        part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part
+    ]
+    # Each proxy appends who called it; what stands further left may be the caller's invention.
+    return forwarded[-trusted] if 0 < trusted <= len(forwarded) else peer
+
+
+def name_digest(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str:
+    """Return a keyed digest of the name that signs in: people type passwords into that field."""
+    name = str((credentials or {}).get("username") or request.POST.get("username", ""))
+    pepper = f"sign-in:{conf.secret_key()}".encode()
+    return hmac.new(pepper, name.encode(), hashlib.sha256).hexdigest()
+
+
+def no_name(*_: Any) -> str:
+    """Return what the throttle may say of a client in its log: nothing."""
+    return "a client"

@@ -1,0 +1,119 @@
+"""What every page shows around its content: the side bar, the person, the theme."""
+
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from memory_app.operations.rights import Person, Right
+from memory_app.version import VERSION
+
+
+class Entry(NamedTuple):
+    """A page in the side bar, for those who hold the right somewhere."""
+
+    view: str
+    label: str
+    icon: str
+    right: Right
+
+
+class Group(NamedTuple):
+    """Pages that belong together, under a title."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+
+GROUPS: Final = (
+    Group(
+        "",
+        (
+            Entry("overview", "Overview", "layout-dashboard", Right.VIEW),
+            Entry("sessions", "Sessions", "messages", Right.VIEW),
+            Entry("search", "Message search", "search", Right.READ_CONTENT),
+            Entry("subjects", "Data subjects", "user", Right.VIEW),
+        ),
+    ),
+    Group(
+        "Governance",
+        (
+            Entry("policies", "Retention policies", "clock-hour-4", Right.VIEW),
+            Entry("holds", "Legal holds", "lock", Right.VIEW),
+            Entry("receipts", "Receipts", "receipt", Right.VIEW),
+            Entry("runs", "Cleanup runs", "refresh", Right.VIEW),
+            Entry("audit", "Audit log", "list-details", Right.VIEW),
+        ),
+    ),
+    Group(
+        "Access",
+        (
+            Entry("keys", "API keys", "key", Right.MANAGE_KEYS),
+            Entry("people", "People", "shield-check", Right.MANAGE_PEOPLE),
+            Entry("settings", "Settings", "settings", Right.MANAGE_NAMESPACES),
+        ),
+    ),
+)
+
+THEMES: Final = ("light", "dark")
+
+
+@cache
+def url_of(view: str) -> str:
+    """Return where a page is, or nothing when there is none yet."""
+    try:
+        return reverse(f"console:{view}")
+    except NoReverseMatch:
+        return ""
+
+
+class Link(NamedTuple):
+    """An entry as it is shown; `current` is a value of aria-current, or nothing."""
+
+    label: str
+    icon: str
+    url: str
+    current: str
+
+
+def links_for(person: Person, path: str = "") -> list[tuple[str, list[Link]]]:
+    """Return the groups of pages that exist and that the person may open."""
+    groups = [
+        (
+            group.title,
+            [
+                Link(entry.label, entry.icon, url, _current(url, path))
+                for entry in group.entries
+                if person.may_anywhere(entry.right) and (url := url_of(entry.view))
+            ],
+        )
+        for group in GROUPS
+    ]
+    return [(title, links) for title, links in groups if links]
+
+
+def _current(url: str, path: str) -> str:
+    """Tell whether the page is this one, or one below it."""
+    if path == url:
+        return "page"
+    return "true" if url != "/" and path.startswith(url) else ""
+
+
+def first_page(person: Person) -> str:
+    """Return the URL of the first page that the person may open, or nothing."""
+    return next((link.url for _, links in links_for(person) for link in links), "")
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Return what templates/base.html needs on every page."""
+    person: Person | None = getattr(request, "person", None)
+    theme = request.COOKIES.get(settings.LETHE_THEME_COOKIE, "")
+    return {
+        "person": person,
+        "navigation": links_for(person, request.path) if person else [],
+        "theme": theme if theme in THEMES else "",
+        "environment": settings.LETHE_ENVIRONMENT,
+        "version": VERSION,
+    }

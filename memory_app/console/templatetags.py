@@ -1,0 +1,100 @@
+"""The words of the templates: icons, times, states, numbers."""
+
+from typing import Final
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from memory_app import moments
+from memory_app.moments import NEVER, SECOND
+
+register = template.Library()
+
+# A state is a word, an icon and a colour, never a colour alone.
+STATES: Final = {
+    "active": ("Active", "circle-dot"),
+    "expiring": ("Expiring", "hourglass"),
+    "expired": ("Expired", "clock-x"),
+    "held": ("Legal hold", "lock"),
+    "purging": ("Purging", "progress"),
+    "purged": ("Purged", "ban"),
+    "done": ("Done", "circle-check"),
+    "failed": ("Failed", "alert-circle"),
+    "queued": ("Queued", "hourglass"),
+    "cancelled": ("Cancelled", "ban"),
+}
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """Draw an icon of static/vendor/icons.svg; it says nothing, so a word goes with it."""
+    return format_html(
+        '<svg class="i{}{}" aria-hidden="true" focusable="false" width="16" height="16">'
+        '<use href="{}#{}"></use></svg>',
+        " " if css else "",
+        css,
+        static("vendor/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def badge(state: str) -> SafeString:
+    """Show a state."""
+    word, drawing = STATES[state]
+    return format_html('<span class="badge badge-{}">{}{}</span>', state, icon(drawing), word)
+
+
+@register.simple_tag
+def moment(value: int | None, form: str = "relative") -> SafeString | str:
+    """Show a time: how long ago or ahead, with the time itself as title; or "absolute"."""
+    if value is None:
+        return "—"
+    if value >= NEVER:
+        return "never"
+    at = moments.to_datetime(value)
+    clock = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    shown = clock if form == "absolute" else relative(value, moments.process_clock())
+    return format_html(
+        '<time datetime="{}" title="{}"{}>{}</time>',
+        moments.to_rfc3339(value),
+        clock,
+        "" if form == "absolute" else SafeString(" data-relative"),
+        shown,
+    )
+
+
+def relative(value: int, now: int) -> str:
+    """Write a moment as seen from another: `4m ago`, `in 3d`."""
+    seconds = abs(value - now) // SECOND
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), (1, "s"))
+    span = f"{seconds // size}{unit}"
+    return f"in {span}" if value > now else f"{span} ago"
+
+
+@register.filter
+def count(value: int) -> str:
+    """Write a whole number with commas."""
+    return f"{value:,}"
+
+
+@register.filter
+def size(value: int) -> str:
+    """Write a number of bytes in the largest unit that leaves a whole one."""
+    amount, unit = float(value), "B"
+    for larger in ("KB", "MB", "GB", "TB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return (
+        f"{amount:.0f} {unit}" if unit in ("B", "KB") or amount >= 100 else f"{amount:.1f} {unit}"
+    )
+
+
+@register.filter
+def plural(value: int, noun: str) -> str:
+    """Write a number with its noun: `1 session`, `1,204 sessions`."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"

@@ -1,0 +1,92 @@
+"""Sign in and out, and choose how the console looks."""
+
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from memory_app.console import middleware, navigation, page
+from memory_app.console.middleware import public
+from memory_app.console.views import errors
+
+YEAR: Final = 365 * 24 * 60 * 60
+
+
+class SignInForm(AuthenticationForm):
+    """A name and a password; a refusal does not tell which was wrong, or who exists."""
+
+    error_messages = {
+        "invalid_login": "This name and password do not match, or the account is deactivated.",
+        "inactive": "This name and password do not match, or the account is deactivated.",
+    }
+
+
+@public
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Sign a person in and send them where they wanted to go."""
+    back = page.safe_path(request, request.POST.get("next") or request.GET.get("next", ""))
+    if request.user.is_authenticated:
+        return page.redirect(request, back or reverse("console:home"))
+    form = SignInForm(request, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        auth.login(request, form.get_user())
+        middleware.begin(request)
+        return page.redirect(request, back or reverse("console:home"))
+    context = {"form": form, "next": back}
+    status = 422 if form.is_bound else 200
+    return page.render(request, page="registration/sign_in.html", context=context, status=status)
+
+
+def locked_out(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
+    """Answer sign-ins that failed too often, whatever the password now is."""
+    response = errors.show(request, errors.TOO_MANY)
+    response["Retry-After"] = "900"
+    return response
+
+
+@public
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Sign the person out and let the browser forget what it kept."""
+    auth.logout(request)
+    response = page.redirect(request, reverse("console:sign_in"))
+    response["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Send people to the first page that is theirs, or say honestly that there is none."""
+    person = request.person  # type: ignore[attr-defined]
+    first = navigation.first_page(person)
+    if first:
+        return page.redirect(request, first)
+    return page.render(request, page="console/nothing_yet.html")
+
+
+@public
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Keep the choice between light, dark and the system's own in a cookie, and go back."""
+    back = page.safe_path(request, request.POST.get("next", "")) or reverse("console:home")
+    response = page.redirect(request, back)
+    chosen = request.POST.get("theme", "")
+    if chosen in navigation.THEMES:
+        response.set_cookie(
+            settings.LETHE_THEME_COOKIE,
+            chosen,
+            max_age=YEAR,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+    else:
+        response.delete_cookie(settings.LETHE_THEME_COOKIE, samesite="Lax")
+    return response

@@ -1,0 +1,298 @@
+// What the console does beyond links and forms. Everything is delegated from the document, nothing
+// is kept in the browser, and every page works without it.
+(() => {
+  "use strict";
+
+  const find = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const root = document.documentElement;
+
+  // --- saying things -----------------------------------------------------------------------
+
+  function say(text) {
+    const live = find("#live");
+    live.textContent = "";
+    setTimeout(() => (live.textContent = text), 50);
+  }
+
+  function icon(name) {
+    const any = find("svg.i use");
+    if (!any) return "";
+    const drawing = any.ownerSVGElement.cloneNode(true);
+    drawing.setAttribute("class", "i");
+    const use = find("use", drawing);
+    use.setAttribute("href", use.getAttribute("href").split("#")[0] + "#" + name);
+    return drawing;
+  }
+
+  function toast(text, { kind = "error", action = null } = {}) {
+    const box = document.createElement("div");
+    box.className = `toast toast-${kind}`;
+    const words = document.createElement("p");
+    words.textContent = text;
+    box.append(icon(kind === "error" ? "alert-circle" : "circle-check"), words);
+    if (action) box.append(action);
+    const close = document.createElement("button");
+    close.type = "button";
+    close.className = "btn ghost icon sm";
+    close.dataset.dismiss = "";
+    close.setAttribute("aria-label", "Dismiss");
+    close.append(icon("x"));
+    box.append(close);
+    find("#toasts").append(box);
+  }
+
+  // Good news goes by itself; what failed, or holds an action, stays until it is dismissed.
+  function ageToasts() {
+    all("#toasts .toast:not([data-aged])").forEach((box) => {
+      box.dataset.aged = "";
+      if (box.matches(".toast-error, .toast-warning") || find("a, button:not([data-dismiss])", box)) return;
+      const wait = () =>
+        setTimeout(() => (box.matches(":hover, :focus-within") ? wait() : box.remove()), 8000);
+      wait();
+    });
+  }
+
+  // --- dialogs and menus ---------------------------------------------------------------------
+
+  let opener = null;
+
+  function openDialogs() {
+    all("dialog[data-modal]:not([open])").forEach((dialog) => {
+      const from = opener;
+      dialog.showModal();
+      (find("[aria-invalid=true]", dialog) || find("[data-close]", dialog))?.focus();
+      dialog.addEventListener(
+        "close",
+        () => {
+          dialog.remove();
+          const back = from?.isConnected ? from : from?.id && document.getElementById(from.id);
+          (back || find("#main"))?.focus();
+        },
+        { once: true },
+      );
+    });
+  }
+
+  function closeMenus(except = null) {
+    all("details.menu[open]").forEach((menu) => {
+      if (!except || !menu.contains(except)) menu.open = false;
+    });
+  }
+
+  // --- selected rows ------------------------------------------------------------------------
+
+  let lastTicked = null;
+
+  function countTicks() {
+    all(".grid-form").forEach((form) => {
+      const boxes = all("input[name=sel]", form);
+      const ticked = boxes.filter((box) => box.checked).length;
+      const whole = find("[data-select-all]", form);
+      if (whole) {
+        whole.checked = ticked > 0 && ticked === boxes.length;
+        whole.indeterminate = ticked > 0 && ticked < boxes.length;
+      }
+      all("[data-selcount]", form).forEach((place) => (place.textContent = ticked));
+    });
+  }
+
+  function tickTo(box) {
+    const boxes = all("input[name=sel]", box.form);
+    const from = boxes.indexOf(lastTicked);
+    const to = boxes.indexOf(box);
+    if (from < 0) return;
+    boxes.slice(Math.min(from, to), Math.max(from, to) + 1).forEach((one) => (one.checked = box.checked));
+  }
+
+  // --- times --------------------------------------------------------------------------------
+
+  function span(seconds) {
+    for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "m"]]) {
+      if (seconds >= size) return Math.floor(seconds / size) + unit;
+    }
+    return Math.floor(seconds) + "s";
+  }
+
+  function refreshTimes() {
+    all("time[data-relative]").forEach((time) => {
+      const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
+      time.textContent = seconds > 0 ? `in ${span(seconds)}` : `${span(-seconds)} ago`;
+    });
+  }
+
+  // --- live refresh ---------------------------------------------------------------------------
+
+  const LIVE = "[hx-trigger*='console:tick']";
+  const busy = () =>
+    document.hidden ||
+    find("dialog[open], details.menu[open]") ||
+    document.activeElement?.matches("input:not([type=checkbox]), textarea, select");
+
+  function tick() {
+    if (root.dataset.live !== "off" && find(LIVE) && !busy()) {
+      document.body.dispatchEvent(new CustomEvent("console:tick"));
+    }
+  }
+
+  // --- clicks, changes, keys ------------------------------------------------------------------
+
+  document.addEventListener("click", (event) => {
+    const target = event.target;
+    const copy = target.closest("[data-copy]");
+    if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => say("Copied"));
+    const asks = target.closest("[hx-get], [hx-post]");
+    if (asks && !asks.closest("dialog")) opener = asks;
+    const close = target.closest("[data-close]");
+    if (close && close.closest("dialog[open]")) {
+      event.preventDefault();
+      close.closest("dialog").close();
+    }
+    target.closest("[data-dismiss]")?.closest(".toast")?.remove();
+    if (target.matches("input[name=sel]")) {
+      if (event.shiftKey) tickTo(target);
+      lastTicked = target;
+      countTicks();
+    }
+    closeMenus(target);
+  });
+
+  document.addEventListener("change", (event) => {
+    const target = event.target;
+    if (target.matches("[data-select-all]")) {
+      all("input[name=sel]", target.form).forEach((box) => (box.checked = target.checked));
+    }
+    if (target.matches("[data-autosubmit]")) target.form.requestSubmit();
+    countTicks();
+  });
+
+  // A menu that the focus leaves has been left.
+  document.addEventListener("focusin", (event) => closeMenus(event.target));
+
+  const GO = { o: "Overview", s: "Sessions", m: "Message search", d: "Data subjects",
+    p: "Retention policies", h: "Legal holds", e: "Receipts", r: "Cleanup runs", a: "Audit log", k: "API keys" };
+  let going = 0;
+
+  function go(key) {
+    const link = all(".side .nav a").find((one) => one.textContent.trim() === GO[key]);
+    if (link) location.assign(link.href);
+  }
+
+  function step(by) {
+    const rows = all("[data-row]");
+    if (!rows.length) return;
+    const here = rows.findIndex((row) => row.contains(document.activeElement));
+    const next = rows[Math.max(0, Math.min(rows.length - 1, here < 0 ? 0 : here + by))];
+    (find("a", next) || next).focus();
+  }
+
+  function tickRow(range) {
+    const box = find("input[name=sel]", document.activeElement?.closest("[data-row]") || document.createElement("i"));
+    if (!box) return;
+    box.checked = !box.checked;
+    if (range) tickTo(box);
+    lastTicked = box;
+    countTicks();
+  }
+
+  function focusField(selector) {
+    const field = find(selector);
+    field?.focus();
+    field?.select?.();
+    return Boolean(field);
+  }
+
+  const KEYS = {
+    "/": () => focusField("[data-key='/']"),
+    f: () => focusField("[data-key=f]"),
+    j: () => step(1),
+    k: () => step(-1),
+    x: () => tickRow(false),
+    X: () => tickRow(true),
+    a: () => find("[data-select-all]")?.click(),
+    g: () => (going = Date.now()),
+    r: () => document.body.dispatchEvent(new CustomEvent("console:tick")),
+    "?": () => find("dialog#keys")?.showModal(),
+    "[": () => find("[data-key='[']")?.click(),
+    "]": () => find("[data-key=']']")?.click(),
+    n: () => find("[data-key=n]")?.click(),
+    N: () => find("[data-key=N]")?.click(),
+    c: () => find("[data-copy]", document.activeElement?.closest("[data-row]") || document)?.click(),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const menu = document.activeElement?.closest("details.menu[open]");
+      closeMenus();
+      if (menu) find("summary", menu).focus();
+    }
+    const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog, [contenteditable]");
+    if (root.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey || typing) return;
+    if (Date.now() - going < 900 && GO[event.key]) {
+      going = 0;
+      go(event.key);
+    } else if (KEYS[event.key] && KEYS[event.key]() !== false) {
+      event.preventDefault();
+    }
+  });
+
+  // --- htmx -----------------------------------------------------------------------------------
+
+  let failures = 0;
+
+  document.addEventListener("htmx:config:request", (event) => {
+    const { ctx } = event.detail;
+    if (ctx.sourceEvent?.type === "console:tick") ctx.request.headers["HX-Tick"] = "true";
+  });
+
+  document.addEventListener("htmx:after:swap", (event) => {
+    openDialogs();
+    countTicks();
+    ageToasts();
+    refreshTimes();
+    const { ctx } = event.detail;
+    const quiet = ctx?.request?.headers?.["HX-Tick"];
+    if (!ctx?.response || ctx.response.status >= 400 || quiet) return;
+    failures = 0;
+    const said = find("[data-say]", ctx.target instanceof Element ? ctx.target : document) || find("#results [data-say]");
+    if (said) say(said.textContent.trim());
+  });
+
+  function failed(event, text) {
+    const { ctx } = event.detail;
+    if (ctx?.request?.headers?.["HX-Tick"]) {
+      failures += 1;
+      if (failures === 3) toast("Live refresh is paused: this page could not be refreshed.");
+      return;
+    }
+    const retry = document.createElement("button");
+    retry.type = "button";
+    retry.className = "btn sm";
+    retry.textContent = "Retry";
+    retry.addEventListener("click", () => {
+      retry.closest(".toast").remove();
+      const source = ctx.sourceElement;
+      source?.matches("form") ? source.requestSubmit() : source?.click();
+    });
+    toast(text, { action: ctx?.sourceElement?.matches?.("a, button, form") ? retry : null });
+  }
+
+  document.addEventListener("htmx:response:error", (event) => {
+    const { ctx } = event.detail;
+    // Lethe's own answers say what is wrong; these came from something in between.
+    const ours = ctx.text?.includes("<hx-partial") || ctx.hx?.redirect || ctx.response.status === 422;
+    if (!ours) failed(event, `The server answered ${ctx.response.status}. Nothing was changed on this page.`);
+  });
+  document.addEventListener("htmx:error", (event) => {
+    if (event.detail.ctx) failed(event, "The server could not be reached. Nothing was changed on this page.");
+  });
+
+  // --- start ----------------------------------------------------------------------------------
+
+  openDialogs();
+  countTicks();
+  ageToasts();
+  refreshTimes();
+  setInterval(refreshTimes, 60000);
+  setInterval(tick, 30000);
+})();
