@@ -118,6 +118,12 @@ class SessionExpired(Refusal):
     code = "session_expired"
 
 
+class PreviewStale(Refusal):
+    """A preview that is unknown, used, older than an hour, or another actor's."""
+
+    code = "preview_stale"
+
+
 class TooLarge(Refusal):
     """More bytes than allowed."""
 

@@ -1,26 +1,19 @@
 """Find sessions: one filter for the list on screen, the list in JSON, the preview and the purge."""
 
-import base64
-import binascii
-import hashlib
-import hmac
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from memory_app import conf
-from memory_app.errors import Invalid
 from memory_app.models.snapshot import SessionSnapshot
+from memory_app.operations import cursors
 from memory_app.operations.keys import Caller
 from memory_app.operations.opening import metadata_facet, tag_facet
 from memory_app.storage import Database, engine
 from memory_app.storage.statements import SESSION_COLUMNS
+from memory_app.strict_json import canonical
 
 SORTS: Final = ("last_activity_at", "created_at", "expires_at", "message_count", "size_bytes")
 STATUSES: Final = ("active", "expired", "purging", "any")
-
-_CURSOR: Final = ("query", "cursor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +61,8 @@ def list_sessions(
     """
     caller.require("read")
     namespace_id = caller.namespace_id
-    start = _read_cursor(cursor, namespace_id, sort) if cursor is not None else None
+    scope = _scope(wanted, namespace_id)
+    start = read_cursor(cursor, scope, sort) if cursor is not None else None
 
     def work(db: Database) -> SessionPage:
         moment = now or db.now()
@@ -78,7 +72,7 @@ def list_sessions(
             row = db.row(f"SELECT count(*) FROM agent_session s WHERE {conditions}", parameters)
             total = row[0] if row else 0
         items = _page(db, conditions, parameters, sort, start, limit + 1)
-        after = _write_cursor(items[limit - 1], namespace_id, sort) if len(items) > limit else None
+        after = write_cursor(items[limit - 1], scope, sort) if len(items) > limit else None
         return SessionPage(items[:limit], after, total, moment)
 
     return engine().read(work)
@@ -169,28 +163,19 @@ def _page(
     return [SessionSnapshot(*row) for row in rows]
 
 
-def _write_cursor(session: SessionSnapshot, namespace_id: int, sort: str) -> str:
+def write_cursor(session: SessionSnapshot, scope: int | str, sort: str) -> str:
+    """Return the cursor of the page after a session; the scope says of whose list."""
     value = getattr(session, sort.removeprefix("-"))
-    text = json.dumps([value, session.number], separators=(",", ":"))
-    return base64.urlsafe_b64encode(_seal(text, namespace_id, sort) + text.encode()).decode()
+    return cursors.write_cursor([value, session.number], ("sessions", scope, sort))
 
 
-def _read_cursor(cursor: str, namespace_id: int, sort: str) -> tuple[int, int]:
-    """Read a cursor that this installation wrote for the same list."""
-    try:
-        raw = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
-        text = raw[_SEAL:].decode()
-        if hmac.compare_digest(raw[:_SEAL], _seal(text, namespace_id, sort)):
-            value, number = json.loads(text)
-            return value, number
-    except (binascii.Error, UnicodeError, ValueError):
-        pass
-    raise Invalid.at(_CURSOR, "the cursor is not one of this list; begin without one")
+def read_cursor(cursor: str, scope: int | str, sort: str) -> tuple[int, int]:
+    """Read a cursor that this installation wrote for the same list. Raises Invalid."""
+    value, number = cursors.read_cursor(cursor, ("sessions", scope, sort))
+    return value, number
 
 
-_SEAL: Final = 12
-
-
-def _seal(text: str, namespace_id: int, sort: str) -> bytes:
-    secret = f"cursor:{namespace_id}:{sort}:{conf.secret_key()}".encode()
-    return hmac.new(secret, text.encode(), hashlib.sha256).digest()[:_SEAL]
+def _scope(wanted: SessionFilter, namespace_id: int) -> str:
+    """Tell one filter's list in one namespace from every other."""
+    metadata = None if wanted.metadata is None else canonical(dict(wanted.metadata))
+    return repr((namespace_id, replace(wanted, metadata=None, tags=sorted(wanted.tags)), metadata))

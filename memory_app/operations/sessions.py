@@ -4,16 +4,17 @@ import secrets
 from dataclasses import dataclass
 
 from memory_app.errors import (
-    InvalidMoment,
     NotFound,
     RevisionConflict,
     SessionExists,
     Unavailable,
 )
 from memory_app.models.snapshot import SessionSnapshot
-from memory_app.moments import NEVER, to_rfc3339
+from memory_app.moments import NEVER
+from memory_app.operations import lifetimes
 from memory_app.operations.changing import apply_change, change_user
 from memory_app.operations.keys import Caller
+from memory_app.operations.lifetimes import check_expiry
 from memory_app.operations.opening import (
     Found,
     NewSession,
@@ -30,7 +31,6 @@ from memory_app.storage import Database, engine
 from memory_app.storage.statements import PROLONG
 
 _OPENING_ATTEMPTS = 5
-_EXPIRES_AT = ("body", "expires_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +121,7 @@ def _explicit(expires_at: int | None, now: int, latest: int) -> int:
     """Check an explicit time: in the future, and within the maximum age."""
     if expires_at is None:
         return NEVER
-    if expires_at <= now:
-        raise InvalidMoment("a session expires in the future", _EXPIRES_AT)
-    if expires_at > latest:
-        raise InvalidMoment(
-            f"the maximum age ends at {to_rfc3339(latest)}; a session expires by then",
-            _EXPIRES_AT,
-            latest,
-        )
+    check_expiry(expires_at, now, latest)
     return expires_at
 
 
@@ -173,11 +166,7 @@ def expire_session(*, caller: Caller, session_id: str, now: int | None = None) -
 
     def work(db: Database) -> SessionAt:
         session, moment = _lock(db, caller, session_id, None, now)
-        db.run(
-            "UPDATE agent_session SET explicit_until = %s, explicit_because = 'explicit',"
-            " expires_at = %s WHERE id = %s",
-            (moment, moment, session.number),
-        )
+        lifetimes.expire(db, session, "explicit", moment)
         return SessionAt(_reread(db, caller, session), moment)
 
     return engine().write(work)
@@ -194,19 +183,7 @@ def extend_session(
 
     def work(db: Database) -> SessionAt:
         session, moment = _lock(db, caller, session_id, None, now)
-        _explicit(expires_at, moment, session.max_age_until)
-        explicit = session.explicit_until if session.explicit_until >= expires_at else NEVER
-        idle_until = max(session.idle_until, expires_at)
-        db.run(
-            "UPDATE agent_session SET idle_until = %s, explicit_until = %s, expires_at = %s"
-            " WHERE id = %s",
-            (
-                idle_until,
-                explicit,
-                min(idle_until, explicit, session.max_age_until),
-                session.number,
-            ),
-        )
+        lifetimes.extend(db, session, expires_at, moment)
         return SessionAt(_reread(db, caller, session), moment)
 
     return engine().write(work)
