@@ -47,7 +47,19 @@ def _not_blank(text: str) -> str:
 
 
 def _names(value: Any) -> Any:
-    return [name for name in value.split(",") if name] if isinstance(value, str) else value
+    """Split a text at its commas; a backslash takes the next comma or backslash into the name."""
+    names = [""]
+    escaped = False
+    for character in value:
+        if escaped:
+            names[-1] += character if character in ",\\" else f"\\{character}"
+        elif character == ",":
+            names.append("")
+        elif character != "\\":
+            names[-1] += character
+        escaped = character == "\\" and not escaped
+    names[-1] += "\\" * escaped
+    return names
 
 
 _TIME_SCHEMA: Final = {
@@ -59,10 +71,11 @@ _TIME_SCHEMA: Final = {
 # Query strings hold only text, so these read it, and nothing that merely looks alike.
 QueryInt = Annotated[int, BeforeValidator(_whole_number), Field(le=2**63 - 1)]
 QueryBool = Annotated[bool, BeforeValidator(_boolean), WithJsonSchema({"type": "boolean"})]
-Names = Annotated[
-    list[str],
+Tags = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=conf.MAX_TAG)]],
+    Field(max_length=conf.MAX_TAGS),
     BeforeValidator(_names),
-    WithJsonSchema({"type": "string", "description": "names separated by commas"}),
+    WithJsonSchema({"type": "string", "examples": ["gold,vip"]}),
 ]
 # A time, held as a moment: microseconds since 1970.
 Moment = Annotated[int, BeforeValidator(_moment), WithJsonSchema(_TIME_SCHEMA)]

@@ -227,10 +227,20 @@ class DeleteSessionIn(Input):
 class ListSessionsIn(Input):
     """Which sessions, in which order."""
 
-    prefix: StrictStr | None = Field(None, max_length=conf.MAX_ID, examples=["org-1/"])
+    prefix: StrictStr | None = Field(
+        None,
+        min_length=1,
+        max_length=conf.MAX_ID,
+        description="Sessions whose id begins so, compared character by character, case kept.",
+        examples=["org-1/"],
+    )
     user_id: StrictStr | None = Field(None, min_length=1, max_length=conf.MAX_ID)
     status: fields.Status = "active"
-    tags: fields.Names | None = Field(None, description="Sessions with all of these tags.")
+    tags: fields.Tags | None = Field(
+        None,
+        description="Sessions with all of these tags, separated by commas; a comma or backslash"
+        " inside a tag is written with a backslash before it.",
+    )
     metadata: StrictStr | None = Field(
         None,
         description="A JSON object: sessions whose metadata has these top-level entries, types"

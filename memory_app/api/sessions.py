@@ -1,6 +1,7 @@
 """sessions/: what a conversation is besides its messages, and how long it lives."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
@@ -15,6 +16,7 @@ from memory_app.api.answers import (
 )
 from memory_app.api.auth import caller_of
 from memory_app.errors import Invalid
+from memory_app.models.snapshot import SessionSnapshot
 from memory_app.operations import browsing, purging, sessions
 from memory_app.operations.browsing import SessionFilter
 from memory_app.operations.keys import Caller
@@ -29,10 +31,18 @@ from memory_app.strict_json import decode
 
 router = Router(tags=["sessions"])
 
+# Each entry is a condition of its own, and a database takes only so many.
+_MOST_ENTRIES: Final = 32
+
 
 @router.get("/list", response=schemas.SessionsOut)
 def list_(request: HttpRequest, query: Query[schemas.ListSessionsIn]) -> HttpResponse:
-    """List sessions, page by page, without their state and without any message text."""
+    """List sessions, page by page, without their state and without any message text.
+
+    Of sessions past their time only the stub is shown. Ordered by `created_at`, every session is
+    met exactly once however many begin meanwhile; by a field that changes, paging is best effort. A
+    cursor belongs to the list that gave it: send it with the same filters and the same `sort`.
+    """
     caller = caller_of(request)
     page = browsing.list_sessions(
         caller=caller,
@@ -43,8 +53,7 @@ def list_(request: HttpRequest, query: Query[schemas.ListSessionsIn]) -> HttpRes
         with_total=query.total,
     )
     items = ",".join(
-        session_json(session, caller.namespace, page.now, leave_out=("state",))
-        for session in page.items
+        _shown(session, caller, page.now, leave_out=("state",)) for session in page.items
     )
     cursor = quote(page.next_cursor) if page.next_cursor else "null"
     total = "" if page.total is None else f',"total":{page.total}'
@@ -55,8 +64,10 @@ def _filter(query: schemas.ListSessionsIn) -> SessionFilter:
     metadata = None
     if query.metadata is not None:
         metadata = decode(query.metadata, loc=("query", "metadata"))
-        if not isinstance(metadata, dict):
-            raise Invalid.at(("query", "metadata"), "send a JSON object")
+        if not isinstance(metadata, dict) or not 1 <= len(metadata) <= _MOST_ENTRIES:
+            raise Invalid.at(
+                ("query", "metadata"), f"send a JSON object with 1 to {_MOST_ENTRIES} entries"
+            )
     return SessionFilter(
         prefix=query.prefix,
         user_id=query.user_id,
@@ -163,10 +174,14 @@ def _name(caller: Caller, session_id: str | None, source: str) -> str:
     )
 
 
+def _shown(
+    session: SessionSnapshot, caller: Caller, now: int, *, leave_out: Iterable[str] = ()
+) -> str:
+    """Write a session, or what agents see of one that is past its time."""
+    if session.status(now) == "active":
+        return session_json(session, caller.namespace, now, leave_out=leave_out)
+    return stub_json(session, now)
+
+
 def _one(caller: Caller, at: SessionAt, status: int = 200) -> HttpResponse:
-    """Answer with a session, or with its stub when it is expired."""
-    if at.session.status(at.now) == "active":
-        session = session_json(at.session, caller.namespace, at.now)
-    else:
-        session = stub_json(at.session, at.now)
-    return answer(f'{{"session":{session}}}', status)
+    return answer(f'{{"session":{_shown(at.session, caller, at.now)}}}', status)
