@@ -7,7 +7,7 @@ from memory_app.models.snapshot import SessionSnapshot
 from memory_app.operations.opening import write_facets
 from memory_app.operations.receiving import SessionChange, check_document_size
 from memory_app.storage import Database
-from memory_app.strict_json import Verbatim, decode, encode, merge_patch
+from memory_app.strict_json import Verbatim, decode, encode, merge_patch, same
 
 
 def apply_change(
@@ -62,12 +62,14 @@ def _merged(current: str | None, change: SessionChange, name: str) -> str | None
         return current
     patch: Verbatim | None = change[name]  # type: ignore[literal-required]
     if patch is None:
-        return None
+        # An empty document and none look the same, so clearing an empty one changes nothing.
+        return current if current == "{}" else None
     target = {} if current is None else decode(current)
-    merged = encode(merge_patch(target, patch.value))
-    check_document_size(merged, name)
-    if current is not None and merged == encode(target):
+    value = merge_patch(target, patch.value)
+    if same(value, target):
         return current
+    merged = encode(value)
+    check_document_size(merged, name)
     try:
         decode(merged)
     except Invalid as problem:

@@ -1,13 +1,17 @@
 """The journal of removals: what a restored backup must forget again, by random ids only."""
 
+import errno
 import fcntl
 import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from memory_app import conf, moments
+from memory_app.errors import StorageFull, Unavailable
 from memory_app.storage import Database, engine
+from memory_app.storage.engine import Row
 
 ALL = "all"
 Ranges = Sequence[tuple[int, int]] | str
@@ -32,17 +36,36 @@ def file_removals() -> None:
     """Copy committed removals into erasures.jsonl; called before a removal is reported done.
 
     What a killed process left unfiled is filed by the next call. A line can be written twice, which
-    a replay does not mind; it is never left out.
+    a replay does not mind; it is never left out. Raises StorageFull and Unavailable.
     """
-    with journal_path().open("a", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        while rows := engine().read(lambda db: db.rows(_PENDING, (False, _AT_ONCE))):
-            for _, at, namespace, uid, ranges in rows:
-                line = {"at": moments.to_rfc3339(at), "namespace": namespace, "uid": uid}
-                file.write(json.dumps({**line, "seqs": json.loads(ranges)}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-            _mark_filed([row[0] for row in rows])
+    try:
+        with journal_path().open("ab+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _end_torn_line(file)
+            while rows := engine().read(lambda db: db.rows(_PENDING, (False, _AT_ONCE))):
+                file.writelines(map(_line, rows))
+                file.flush()
+                os.fsync(file.fileno())
+                _mark_filed([row[0] for row in rows])
+    except OSError as problem:
+        # The content is gone and the database knows it; only the report has to wait.
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull("the disk is full: the journal of removals waits") from None
+        raise Unavailable("the journal of removals cannot be written") from None
+
+
+def _end_torn_line(file: BinaryIO) -> None:
+    """End a line that a killed process left half-written, so that it spoils no other."""
+    if file.seek(0, os.SEEK_END) > 0:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
+
+
+def _line(row: Row) -> bytes:
+    _, at, namespace, uid, ranges = row
+    line = {"at": moments.to_rfc3339(at), "namespace": namespace, "uid": uid}
+    return (json.dumps({**line, "seqs": json.loads(ranges)}) + "\n").encode()
 
 
 _PENDING = (

@@ -70,7 +70,8 @@ def create_session(
 ) -> SessionAt:
     """Begin a session, under an id that is made when none is given.
 
-    Raises SessionExists, SessionExpired, InvalidMoment and StorageFull.
+    Raises SessionExists, SessionExpired, InvalidMoment and StorageFull, and UserConflict for an
+    existing session of another user.
     """
     caller.require("write")
     engine().require_space()
@@ -80,9 +81,11 @@ def create_session(
         for _ in range(_OPENING_ATTEMPTS):
             found = lock_live(db, caller.namespace_id, name, now)
             if found.visible is not None:
-                if return_existing:
-                    return SessionAt(found.visible, found.now)
-                raise SessionExists("a live session has this id already")
+                if not return_existing:
+                    raise SessionExists("a live session has this id already")
+                if change.get("user_id") is not None:
+                    change_user(found.visible, change)
+                return SessionAt(found.visible, found.now)
             refuse_expired(db, caller.namespace_id, found.expired)
             session = _begin(db, caller, name, change, expires_at, found)
             if session is not None:
@@ -137,22 +140,23 @@ def update_session(
 ) -> SessionAt:
     """Change a session's user, title, tags, metadata, state and explicit time; null clears.
 
-    Raises NotFound, SessionExpired, UserConflict, RevisionConflict, InvalidMoment.
+    Raises NotFound, UserConflict, RevisionConflict, InvalidMoment.
     """
     caller.require("write")
     engine().require_space()
 
     def work(db: Database) -> SessionAt:
         session, moment = _lock(db, caller, session_id, expected_revision, now)
-        explicit = session.explicit_until
+        explicit, because = session.explicit_until, session.explicit_because
         if sets_expiry:
             explicit = _explicit(expires_at, moment, session.max_age_until)
+            because = "explicit"
         changed = apply_change(db, caller.namespace_id, session, change)
         changed = changed._replace(user_id=change_user(session, change))
         db.run(
             "UPDATE agent_session AS s SET user_id = %s, revision = s.revision + %s,"
-            " explicit_until = %s, explicit_because = 'explicit' WHERE s.id = %s",
-            (changed.user_id, int(changed != session), explicit, session.number),
+            " explicit_until = %s, explicit_because = %s WHERE s.id = %s",
+            (changed.user_id, int(changed != session), explicit, because, session.number),
         )
         db.run(_PROLONG_ONE, (moment, moment, moment, session.number))
         return SessionAt(_reread(db, caller, session), moment)
@@ -177,7 +181,7 @@ def extend_session(
 ) -> SessionAt:
     """Let a session live at least until a moment; an earlier explicit time is dropped.
 
-    Raises NotFound, SessionExpired, and InvalidMoment beyond the maximum age.
+    Raises NotFound, and InvalidMoment beyond the maximum age.
     """
     caller.require("write")
 
@@ -204,7 +208,10 @@ def _lock(
         revision = found.visible.revision if found.visible else 0
         if revision != expected_revision:
             raise RevisionConflict("the session is at another revision", revision)
-    return found.require(db, caller.namespace_id), found.now
+    if found.visible is None:
+        # An expired one too, whatever the policy: only memory operations answer that it expired.
+        raise NotFound("there is no such session")
+    return found.visible, found.now
 
 
 def _reread(db: Database, caller: Caller, session: SessionSnapshot) -> SessionSnapshot:
