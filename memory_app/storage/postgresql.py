@@ -75,17 +75,7 @@ class PostgreSQLEngine(Engine):
         """Append in one statement, which commits by itself: one round trip."""
         with self.refusals():
             try:
-                sql, conditions = _append_sql(append)
-                session = self.database().row(
-                    sql,
-                    (append.now,) * (append.now is not None)
-                    + (1, 1, append.tokens, append.size_bytes)
-                    + (append.user_id or append.found_user_id,)
-                    + (append.namespace_id, append.session_id, MAX_SEQ)
-                    + conditions
-                    + (append.message_id, append.role, append.payload, append.state)
-                    + (append.tokens, append.size_bytes, append.occurred_at, append.api_key_id),
-                )
+                session = self.database().row(*append_statement(append))
             except errors.UniqueViolation:
                 # The same message arrived twice at once; the second now waits for the first.
                 session = None
@@ -181,8 +171,8 @@ def _append_template(with_now: bool, with_user: bool, with_revision: bool, may_r
         SELECT {statements.SESSION_COLUMNS} FROM grown s"""
 
 
-def _append_sql(append: Append) -> tuple[str, tuple[Any, ...]]:
-    """Return the statement for an append and the parameters of its conditions."""
+def append_statement(append: Append) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement that appends a message, and its parameters."""
     conditions: tuple[Any, ...] = ()
     if append.user_id is not None:
         conditions += (append.user_id,)
@@ -196,7 +186,13 @@ def _append_sql(append: Append) -> tuple[str, tuple[Any, ...]]:
         append.expected_revision is not None,
         append.may_repeat,
     )
-    return sql, conditions
+    clock = () if append.now is None else (append.now,)
+    user_id = append.user_id or append.found_user_id
+    grown = (1, 1, append.tokens, append.size_bytes, user_id)
+    where = (append.namespace_id, append.session_id, MAX_SEQ, *conditions)
+    stored = (append.message_id, append.role, append.payload, append.state)
+    measures = (append.tokens, append.size_bytes, append.occurred_at, append.api_key_id)
+    return sql, (*clock, *grown, *where, *stored, *measures)
 
 
 @lru_cache(maxsize=256)

@@ -137,36 +137,17 @@ class SQLiteEngine(Engine):
         """Append in two statements of a group's transaction."""
 
         def work(db: Database) -> T:
-            now = append.now or db.now()
-            sql, conditions = _grow(append)
-            session = db.row(
-                sql,
-                (
-                    1,
-                    1,
-                    append.tokens,
-                    append.size_bytes,
-                    append.user_id or append.found_user_id,
-                    now,
-                    now,
-                    now,
-                    append.namespace_id,
-                    append.session_id,
-                    now,
-                    MAX_SEQ,
-                    *conditions,
-                ),
-            )
+            session = db.row(*grow_statement(append, append.now or db.now()))
             if session is None:
                 return otherwise(db)
-            db.run(_INSERT, _message_row(append, session))
+            db.run(INSERT, message_row(append, session))
             return stored(session)
 
         return self.write(work)
 
     def insert_messages(self, db: Database, rows: Sequence[Row]) -> None:
         """Insert rows of MESSAGE_COLUMNS, all or none."""
-        db.run_many(_INSERT, rows)
+        db.run_many(INSERT, rows)
 
     def read_window(
         self,
@@ -223,7 +204,7 @@ class SQLiteEngine(Engine):
         return None
 
 
-_INSERT = (
+INSERT = (
     f"INSERT INTO message ({statements.MESSAGE_COLUMNS})"
     " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
@@ -246,8 +227,8 @@ def _grow_sql(with_user: bool, with_revision: bool, may_repeat: bool) -> str:
     return f"{sql} RETURNING {statements.SESSION_COLUMNS.replace('s.', '')}"
 
 
-def _grow(append: Append) -> tuple[str, tuple[Any, ...]]:
-    """Return the statement that makes room for a message, and the parameters of its conditions."""
+def grow_statement(append: Append, now: int) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement that makes room for a message in its session, and its parameters."""
     conditions: tuple[Any, ...] = ()
     if append.user_id is not None:
         conditions += (append.user_id,)
@@ -258,10 +239,12 @@ def _grow(append: Append) -> tuple[str, tuple[Any, ...]]:
     sql = _grow_sql(
         append.user_id is not None, append.expected_revision is not None, append.may_repeat
     )
-    return sql, conditions
+    user_id = append.user_id or append.found_user_id
+    grown = (1, 1, append.tokens, append.size_bytes, user_id, now, now, now)
+    return sql, (*grown, append.namespace_id, append.session_id, now, MAX_SEQ, *conditions)
 
 
-def _message_row(append: Append, session: Row) -> Row:
+def message_row(append: Append, session: Row) -> Row:
     """Return the values of MESSAGE_COLUMNS for a message appended to a session just grown."""
     stored_at = session[statements.LAST_ACTIVITY_AT]
     return (
