@@ -31,7 +31,7 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlit
 class SQLiteDatabase(Database):
     """A connection of the sqlite3 module."""
 
-    # Without statistics SQLite cannot know which of two indexes serves; the plus sign rules one out.
+    # Without statistics SQLite cannot know which index serves; the plus sign rules one out.
     marks: ClassVar = {"least": "min", "greatest": "max", "for_update": "", "unindexed": "+"}
     parameter = "?"
     _spelled: ClassVar[dict[str, str]] = {}

@@ -241,7 +241,8 @@ def w4(environment: dict[str, str], asked: argparse.Namespace) -> Iterator[str]:
         e, first, later = (rate(results[name]) for name in ("empty", "first", "deep"))
         yield (
             f"page of 50 among {asked.sessions:,} sessions | {first:,.0f}/s,"
-            f" {cpu(results['first']):.0f} µs CPU | empty {e:,.0f}/s | **{first / e:.2f}** | ≥ 0.5 |"
+            f" {cpu(results['first']):.0f} µs CPU | empty {e:,.0f}/s | **{first / e:.2f}**"
+            " | ≥ 0.5 |"
         )
         yield (
             f"the page half-way down | {later:,.0f}/s | the first page"

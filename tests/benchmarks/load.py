@@ -1,4 +1,4 @@
-"""Send requests over kept connections from one thread, and measure: a client lighter than Python's."""
+"""Send requests over kept connections from one thread, and measure."""
 
 import selectors
 import socket

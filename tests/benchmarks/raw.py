@@ -1,4 +1,4 @@
-"""The same statements that the product sends, straight from the drivers: what the database allows."""
+"""The product's own statements, straight from the drivers: what the database allows."""
 
 import contextlib
 import itertools

@@ -1,4 +1,4 @@
-"""The product's site map and an empty view beside it: what framework and server cost by themselves."""
+"""The product's site map, and an empty view: what framework and server cost by themselves."""
 
 from django.http import HttpRequest
 from django.urls import path
