@@ -97,7 +97,8 @@ def close_receipt(db: Database, receipt: str, counts: dict[str, int], now: int) 
         "result": "remaining" if remaining else "clear",
     }
     db.run(
-        "UPDATE receipt SET counts = %s, purged_at = %s, verification = %s WHERE id = %s",
+        "UPDATE receipt SET counts = %s, purged_at = %s, verification = %s"
+        " WHERE id = %s AND purged_at IS NULL",
         (json.dumps(counts), now, json.dumps(verification), receipt),
     )
 
