@@ -20,6 +20,8 @@ _MARK: Final = re.compile(r"[ \t\n\r]*([,}\]])[ \t\n\r]*")
 _INT_MIN: Final = -(2**63)
 _INT_MAX: Final = 2**63 - 1
 _INT_DIGITS: Final = 20
+# What a NUL or half a surrogate pair is spelled with in a text that was valid UTF-8.
+_ESCAPES: Final = ("\\u0000", "\\ud", "\\uD")
 
 
 class Verbatim(NamedTuple):
@@ -90,18 +92,37 @@ def decode(raw: bytes | str, shape: Shape = None, *, loc: Location = ("body",)) 
         value, end = _read(text, _skip(text, 0), shape, 1)
         if _skip(text, end) != len(text):
             raise _Refused(f"there is more text after the value, at character {end}")
-        if "\\u0000" in text or "\\ud" in text or "\\uD" in text or isinstance(raw, str):
+        if isinstance(raw, str) or any(escape in text for escape in _ESCAPES):
             _check_strings(value)
         return value
-    except UnicodeDecodeError as problem:
+    except (ValueError, RecursionError) as problem:
+        raise refusal(problem, loc) from None
+
+
+def refusal(problem: ValueError | RecursionError, loc: Location) -> Invalid:
+    """Return what `decode` raises for a problem that reading met; it never names any content."""
+    if isinstance(problem, UnicodeDecodeError):
         detail = f"the text is not valid UTF-8, at byte {problem.start}"
-    except json.JSONDecodeError as problem:
+    elif isinstance(problem, json.JSONDecodeError):
         detail = f"the text is not JSON: {problem.msg.lower()}, at character {problem.pos}"
-    except _Refused as problem:
+    elif isinstance(problem, _Refused):
         detail = str(problem)
-    except RecursionError:
+    elif isinstance(problem, RecursionError):
         detail = f"the value is nested more than {MAX_DEPTH} levels deep"
-    raise Invalid.at(loc, detail)
+    else:
+        raise problem
+    return Invalid.at(loc, detail)
+
+
+def read_value(text: str, at: int, shape: Shape, depth: int) -> tuple[Any, int]:
+    """Read the value at a position, as deep as `depth` in what it is part of; return its end too.
+
+    Raises what `refusal` takes.
+    """
+    value, end = _read(text, at, shape, depth)
+    if any(text.find(escape, at, end) >= 0 for escape in _ESCAPES):
+        _check_strings(value)
+    return value, end
 
 
 def _skip(text: str, at: int) -> int:

@@ -106,6 +106,39 @@ class NewSession(NamedTuple):
     user_id: str | None = None
     change: SessionChange = SessionChange()
     explicit_until: int = NEVER
+    explicit_because: str = "explicit"
+    # An import may keep when a session began, was last active and would have expired.
+    begun_at: int | None = None
+    active_at: int | None = None
+    idle_until: int = 0
+
+
+class Limits(NamedTuple):
+    """The limits of a session that begins: none lies in the past."""
+
+    begun_at: int
+    active_at: int
+    idle_until: int
+    max_age_until: int
+    explicit_until: int
+
+    @property
+    def expires_at(self) -> int:
+        """Return the earliest."""
+        return min(self.idle_until, self.max_age_until, self.explicit_until)
+
+
+def limit(new: NewSession, policy: Policy, now: int) -> Limits:
+    """Return until when a new session lives under a policy."""
+    begun_at = now if new.begun_at is None else min(new.begun_at, now)
+    active_at = now if new.active_at is None else min(new.active_at, now)
+    return Limits(
+        begun_at,
+        active_at,
+        min(max(active_at + policy.idle_for, new.idle_until, now), NEVER),
+        min(max(begun_at + policy.max_age, now), NEVER),
+        max(new.explicit_until, now),
+    )
 
 
 def open_session(db: Database, new: NewSession, now: int) -> SessionSnapshot | None:
@@ -118,8 +151,7 @@ def open_session(db: Database, new: NewSession, now: int) -> SessionSnapshot | N
             "UPDATE agent_session SET ended_at = %s WHERE id = %s", (now, new.predecessor.number)
         )
     policy = find_policy(db, new.namespace_id, new.session_id)
-    idle_until = min(now + policy.idle_for, NEVER)
-    max_age_until = min(now + policy.max_age, NEVER)
+    limits = limit(new, policy, now)
     metadata, state = new.change.get("metadata"), new.change.get("state")
     tags = new.change.get("tags") or []
     row = db.row(
@@ -134,14 +166,14 @@ def open_session(db: Database, new: NewSession, now: int) -> SessionSnapshot | N
             json.dumps(tags, ensure_ascii=False),
             new.predecessor.revision if new.predecessor else 0,
             *(0, 0, 0, 0),
-            now,
-            now,
+            limits.begun_at,
+            limits.active_at,
             policy.idle_for,
-            idle_until,
-            max_age_until,
-            new.explicit_until,
-            "explicit",
-            min(idle_until, max_age_until, new.explicit_until),
+            limits.idle_until,
+            limits.max_age_until,
+            limits.explicit_until,
+            new.explicit_because,
+            limits.expires_at,
             policy.grace,
             0,
         ),

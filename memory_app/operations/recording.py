@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from memory_app import conf
 from memory_app.errors import (
@@ -32,7 +32,19 @@ from memory_app.strict_json import decode, same
 
 # How many ids one query asks for: well below the fewest parameters a build of SQLite allows.
 _IDS_AT_ONCE = 500
-_OPENING_ATTEMPTS = 5
+OPENING_ATTEMPTS: Final = 5
+
+# A message's place, text and state.
+Known = tuple[int, str, str | None]
+
+
+class Placed(NamedTuple):
+    """A message that is to be stored, and where. An import may say since when it has been kept."""
+
+    message_id: str
+    seq: int
+    event: IncomingMessage
+    created_at: int | None = None
 
 
 class StoredItem(NamedTuple):
@@ -113,11 +125,12 @@ def _stored(append: Append, row: Row) -> Recorded:
 
 def _append(db: Database, caller: Caller, recording: Recording, now: int | None) -> Recorded:
     """Append under the session's lock, whatever the session's condition is."""
-    for _ in range(_OPENING_ATTEMPTS):
+    for _ in range(OPENING_ATTEMPTS):
         found = lock_live(db, caller.namespace_id, recording.session_id, now)
         if not recording.events:
             return Recorded([], found.visible, found.now)
-        known = _known(db, found.visible, recording.events)
+        named = [event.message_id for event in recording.events if event.named]
+        known = known_messages(db, found.visible, named)
         items = _place(recording, known, found.visible.last_seq if found.visible else 0)
         if all(item.duplicate for item in items):
             return Recorded(items, found.visible, found.now)
@@ -127,14 +140,14 @@ def _append(db: Database, caller: Caller, recording: Recording, now: int | None)
     raise Unavailable("the session is begun and ended by others all the time; try again")
 
 
-def _known(
-    db: Database, session: SessionSnapshot | None, events: Iterable[IncomingMessage]
-) -> dict[str, tuple[int, str, str | None]]:
-    """Return place, message and state of those named messages that the session has."""
-    known: dict[str, tuple[int, str, str | None]] = {}
+def known_messages(
+    db: Database, session: SessionSnapshot | None, message_ids: Iterable[str]
+) -> dict[str, Known]:
+    """Return place, message and state of those messages that the session has."""
+    known: dict[str, Known] = {}
     if session is None:
         return known
-    ids = list({event.message_id for event in events if event.named})
+    ids = list(set(message_ids))
     for start in range(0, len(ids), _IDS_AT_ONCE):
         some = ids[start : start + _IDS_AT_ONCE]
         rows = db.rows(
@@ -146,9 +159,7 @@ def _known(
     return known
 
 
-def _place(
-    recording: Recording, known: dict[str, tuple[int, str, str | None]], last_seq: int
-) -> list[StoredItem]:
+def _place(recording: Recording, known: dict[str, Known], last_seq: int) -> list[StoredItem]:
     """Give each event its place: the one it has, or the next."""
     items = []
     for index, event in enumerate(recording.events):
@@ -157,7 +168,7 @@ def _place(
             last_seq += 1
             known[event.message_id] = (last_seq, event.payload, event.state)
             items.append(StoredItem(event.message_id, last_seq, False))
-        elif _equal(there[1], event.payload) and _equal(there[2], event.state):
+        elif repeats(event, there):
             items.append(StoredItem(event.message_id, there[0], True))
         else:
             raise MessageConflict(
@@ -165,6 +176,11 @@ def _place(
                 index if recording.batch else None,
             )
     return items
+
+
+def repeats(event: IncomingMessage, there: Known) -> bool:
+    """Tell whether a message is one that is there already: the same message and the same state."""
+    return _equal(there[1], event.payload) and _equal(there[2], event.state)
 
 
 def _equal(stored: str | None, sent: str | None) -> bool:
@@ -209,48 +225,75 @@ def _store(
     session: SessionSnapshot,
     now: int,
 ) -> Recorded:
-    fresh = [
-        (item, event)
+    placed = [
+        Placed(item.message_id, item.seq, event)
         for item, event in zip(items, recording.events, strict=True)
         if not item.duplicate
     ]
-    found_user_id = next((event.user_id for _, event in fresh if event.user_id), None)
+    grown = store_placed(
+        db,
+        session,
+        placed,
+        user_id=recording.user_id,
+        api_key_id=caller.api_key_id,
+        active_at=now,
+    )
+    if recording.change:
+        grown = apply_change(db, caller.namespace_id, grown, recording.change)
+    return Recorded(items, grown, now)
+
+
+def store_placed(
+    db: Database,
+    session: SessionSnapshot,
+    placed: Sequence[Placed],
+    *,
+    user_id: str | None,
+    api_key_id: int | None,
+    active_at: int,
+) -> SessionSnapshot:
+    """Insert messages, at least one, in the order of their places into a session that is locked.
+
+    `active_at` is when the session was active by that: it prolongs the session.
+    """
+    found_user_id = next((one.event.user_id for one in placed if one.event.user_id), None)
     row = db.row(
         _GROW_ONE,
         (
-            len(fresh),
-            len(fresh),
-            sum(event.tokens for _, event in fresh),
-            sum(event.size_bytes for _, event in fresh),
-            recording.user_id or found_user_id,
-            *(now, now, now),
+            placed[-1].seq - session.last_seq,
+            len(placed),
+            sum(one.event.tokens for one in placed),
+            sum(one.event.size_bytes for one in placed),
+            user_id or found_user_id,
+            *(active_at, active_at, active_at),
             session.number,
         ),
     )
     assert row is not None, "the session is locked"
     grown = SessionSnapshot(*row)._replace(metadata=session.metadata, state=session.state)
-    stored_at = grown.last_activity_at
     engine().insert_messages(
         db,
-        [
-            (
-                session.number << SEQ_BITS | item.seq,
-                event.message_id,
-                event.role,
-                event.payload,
-                event.state,
-                event.tokens,
-                event.size_bytes,
-                stored_at if event.occurred_at is None else event.occurred_at,
-                stored_at,
-                caller.api_key_id,
-            )
-            for item, event in fresh
-        ],
+        [_message_row(session.number, one, grown.last_activity_at, api_key_id) for one in placed],
     )
-    if recording.change:
-        grown = apply_change(db, caller.namespace_id, grown, recording.change)
-    return Recorded(items, grown, now)
+    return grown
+
+
+def _message_row(number: int, placed: Placed, stored_at: int, api_key_id: int | None) -> Row:
+    """Return the values of MESSAGE_COLUMNS."""
+    event = placed.event
+    created_at = stored_at if placed.created_at is None else placed.created_at
+    return (
+        number << SEQ_BITS | placed.seq,
+        placed.message_id,
+        event.role,
+        event.payload,
+        event.state,
+        event.tokens,
+        event.size_bytes,
+        created_at if event.occurred_at is None else event.occurred_at,
+        created_at,
+        api_key_id,
+    )
 
 
 _GROW_ONE = (
