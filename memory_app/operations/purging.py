@@ -6,12 +6,14 @@ killed leaves sessions that are closed at every door and a receipt that is not f
 `finish_purges` goes on from there.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Final
 
 from memory_app import conf
 from memory_app.models import ReceiptKind
 from memory_app.models.message import SEQ_BITS
+from memory_app.operations.closing import close_previewed
 from memory_app.operations.journal import ALL, enter_removal, file_removals
 from memory_app.operations.keys import Caller
 from memory_app.operations.receipts import (
@@ -43,64 +45,90 @@ class Deleted:
 
 
 def delete_session(*, caller: Caller, session_id: str, now: int | None = None) -> Deleted:
-    """Purge all sessions of an id, expired and ended ones too. Nothing there is not an error."""
+    """Purge all sessions of an id, expired and ended ones too. Nothing there is not an error.
+
+    A deletion that was interrupted is finished, and its receipt returned.
+    """
     caller.require("purge")
 
-    def hide(db: Database) -> tuple[str, int] | None:
+    def hide(db: Database) -> tuple[list[str], str | None]:
         moment = now or db.now()
-        act = Act(caller.namespace_id, ReceiptKind.DELETION, f"key {caller.prefix}")
         sessions = db.rows(_LOCK_ALL, (caller.namespace_id, session_id))
-        if not sessions:
-            return None
-        receipt = open_receipt(db, act, len(sessions), moment)
-        for number, user_id in sessions:
-            db.run(
-                "UPDATE agent_session SET ended_at = coalesce(ended_at, %s), purge_receipt = %s"
-                " WHERE id = %s",
-                (moment, receipt, number),
-            )
-            enter_subjects(db, receipt, caller.namespace_id, session_id, user_id)
-        return receipt, _step(db, receipt, moment)
+        interrupted = {row[2] for row in sessions if row[3] == ReceiptKind.DELETION}
+        unfinished = sorted(interrupted)
+        fresh = [(number, user_id) for number, user_id, receipt, _ in sessions if not receipt]
+        if not fresh:
+            return unfinished, unfinished[-1] if unfinished else None
+        receipt = _hide(db, caller, session_id, fresh, moment)
+        if _step(db, receipt, moment):
+            unfinished.append(receipt)
+        return unfinished, receipt
 
-    hidden = engine().write(hide)
-    if hidden is None:
-        return Deleted(0, None)
-    receipt, left = hidden
-    if left:
-        _finish(receipt, now)
+    unfinished, receipt = engine().write(hide)
+    for one in unfinished:
+        finish_receipt(one, now=now)
+    # Also when nothing is there: a call that failed after its removals may be repeated now.
     file_removals()
+    if receipt is None:
+        return Deleted(0, None)
     view = engine().read(lambda db: read_receipt(db, caller.namespace_id, receipt))
     assert view is not None, "it was just written"
     return Deleted(view.counts["sessions"], view)
 
 
+def _hide(
+    db: Database, caller: Caller, session_id: str, sessions: list[tuple[int, str | None]], now: int
+) -> str:
+    """Close the sessions at every door under a receipt of their own."""
+    act = Act(caller.namespace_id, ReceiptKind.DELETION, f"key {caller.prefix}")
+    receipt = open_receipt(db, act, len(sessions), now)
+    for number, user_id in sessions:
+        db.run(
+            "UPDATE agent_session SET ended_at = coalesce(ended_at, %s), purge_receipt = %s"
+            " WHERE id = %s",
+            (now, receipt, number),
+        )
+        enter_subjects(db, receipt, caller.namespace_id, session_id, user_id)
+    return receipt
+
+
 _LOCK_ALL = (
-    "SELECT s.id, s.user_id FROM agent_session s WHERE s.namespace_id = %s AND s.session_id = %s"
-    " AND s.purge_receipt IS NULL ORDER BY s.id {for_update}"
+    "SELECT s.id, s.user_id, s.purge_receipt, r.kind FROM agent_session s"
+    " LEFT JOIN receipt r ON r.id = s.purge_receipt"
+    " WHERE s.namespace_id = %s AND s.session_id = %s ORDER BY s.id {for_update}"
 )
 
 
 def finish_purges() -> int:
     """Go on with every purge that was interrupted; return how many receipts were finished."""
-    receipts = engine().read(
-        lambda db: db.rows(
-            "SELECT DISTINCT purge_receipt FROM agent_session WHERE purge_receipt IS NOT NULL"
-        )
-    )
+    receipts = engine().read(lambda db: db.rows(_UNFINISHED))
     for (receipt,) in receipts:
-        _finish(receipt, None)
+        finish_receipt(receipt)
     file_removals()
     return len(receipts)
 
 
-def _finish(receipt: str, now: int | None) -> None:
+_UNFINISHED = (
+    "SELECT purge_receipt FROM agent_session WHERE purge_receipt IS NOT NULL"
+    " UNION SELECT receipt FROM preview WHERE receipt IS NOT NULL"
+)
+
+
+def finish_receipt(receipt: str, *, seconds: float | None = None, now: int | None = None) -> bool:
+    """Go on with a purge until it is done, or for so many seconds; tell whether it is done."""
+    deadline = None if seconds is None else time.monotonic() + seconds
     while engine().write(lambda db: _step(db, receipt, now or db.now())):
-        pass
+        if deadline is not None and time.monotonic() > deadline:
+            return False
+    return True
 
 
 def _step(db: Database, receipt: str, now: int) -> int:
-    """Delete up to a batch of messages under a receipt; return how many sessions are left."""
+    """Close or delete the next batch under a receipt; return how many sessions are left."""
     counts = lock_counts(db, receipt)
+    if close_previewed(db, receipt, counts, now):
+        write_counts(db, receipt, counts)
+        return 1
     budget = BATCH
     while budget > 0:
         session = db.row(_NEXT, (receipt,))
@@ -117,6 +145,8 @@ def _step(db: Database, receipt: str, now: int) -> int:
         if messages == 0 or budget > 0:
             _remove_session(db, number, uid, namespace, counts, now)
             budget -= 1
+        else:
+            enter_removal(db, namespace=namespace, uid=uid, ranges=[(1, last)], now=now)
     write_counts(db, receipt, counts)
     row = db.row("SELECT count(*) FROM agent_session WHERE purge_receipt = %s", (receipt,))
     assert row is not None

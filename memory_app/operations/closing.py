@@ -1,0 +1,112 @@
+"""Close previewed sessions at every door, under the receipt by which they are then purged."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from memory_app.operations.browsing import SessionFilter, where
+from memory_app.operations.receipts import enter_subjects
+from memory_app.storage import Database
+from memory_app.storage.engine import Row
+
+# How many sessions one transaction closes: their writers wait for it.
+_AT_ONCE: Final = 500
+
+
+class Shown(NamedTuple):
+    """A session as a preview saw it."""
+
+    number: int
+    revision: int
+    last_activity_at: int
+    expires_at: int
+    has_ended: bool
+
+
+SHOWN_COLUMNS: Final = "p.number, p.revision, p.last_activity_at, p.expires_at, p.has_ended"
+
+
+def read_filter(wanted: str | None) -> SessionFilter | None:
+    """Return the filter that a preview keeps as JSON; None for sessions chosen one by one."""
+    return None if wanted is None else SessionFilter(**json.loads(wanted))
+
+
+def close_previewed(db: Database, receipt: str, counts: dict[str, int], now: int) -> bool:
+    """Close the next previewed sessions of a receipt, and count why others are left.
+
+    A session is purged only as it was shown: unchanged, still matching, not held. Returns whether
+    there was anything to do; the last call forgets the preview.
+    """
+    preview = db.row("SELECT id, namespace_id, wanted FROM preview WHERE receipt = %s", (receipt,))
+    if preview is None:
+        return False
+    token, namespace_id, wanted = preview
+    rows = db.rows(
+        f"SELECT {SHOWN_COLUMNS} FROM previewed_session p WHERE p.preview_id = %s"
+        " ORDER BY p.number LIMIT %s",
+        (token, _AT_ONCE),
+    )
+    if not rows:
+        db.run("DELETE FROM preview WHERE id = %s", (token,))
+        return False
+    shown = [Shown(*row) for row in rows]
+    found = _lock(db, namespace_id, [one.number for one in shown], read_filter(wanted), now)
+    for one in shown:
+        row = found.get(one.number)
+        verdict = "gone" if row is None else _verdict(one, row)
+        if verdict == "purge":
+            assert row is not None, "it was found"
+            _close(db, receipt, namespace_id, row, now)
+        else:
+            counts[verdict] += 1
+    db.run(
+        "DELETE FROM previewed_session WHERE preview_id = %s AND number <= %s",
+        (token, shown[-1].number),
+    )
+    return True
+
+
+def _lock(
+    db: Database,
+    namespace_id: int,
+    numbers: Sequence[int],
+    wanted: SessionFilter | None,
+    now: int,
+) -> Mapping[int, Row]:
+    """Lock those sessions that are still there, and tell which match the filter."""
+    matches, parameters = ("s.namespace_id = %s", [namespace_id])
+    if wanted is not None:
+        matches, parameters = where(wanted, namespace_id, now)
+    rows = db.rows(
+        "SELECT s.id, s.revision, s.last_activity_at, s.expires_at, s.ended_at, s.session_id,"
+        f" s.user_id, CASE WHEN {matches} THEN 1 ELSE 0 END"
+        " FROM agent_session s WHERE s.purge_receipt IS NULL"
+        f" AND s.id IN ({', '.join(['%s'] * len(numbers))}) ORDER BY s.id {{for_update}}",
+        (*parameters, *numbers),
+    )
+    return {row[0]: row for row in rows}
+
+
+def _verdict(one: Shown, row: Row) -> str:
+    number, revision, last_activity_at, expires_at, ended_at, _, _, matches = row
+    now = Shown(number, revision, last_activity_at, expires_at, ended_at is not None)
+    same = now == one._replace(has_ended=bool(one.has_ended))
+    return "purge" if same and matches else "changed"
+
+
+def _close(db: Database, receipt: str, namespace_id: int, row: Row, now: int) -> None:
+    number, session_id, user_id = row[0], row[5], row[6]
+    db.run(
+        "UPDATE agent_session SET ended_at = coalesce(ended_at, %s), purge_receipt = %s"
+        " WHERE id = %s",
+        (now, receipt, number),
+    )
+    enter_subjects(db, receipt, namespace_id, session_id, user_id)
+
+
+def keep_filter(wanted: SessionFilter | None) -> str | None:
+    """Write a filter as JSON, to be read back by `read_filter`."""
+    if wanted is None:
+        return None
+    fields: dict[str, Any] = {name: getattr(wanted, name) for name in SessionFilter.__slots__}
+    return json.dumps(fields | {"tags": list(wanted.tags)}, ensure_ascii=False)

@@ -1,0 +1,163 @@
+"""What a person does to the lifetime of chosen sessions: expire, extend, restore."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from memory_app.errors import Invalid, Refusal, SessionExists
+from memory_app.models.snapshot import SessionSnapshot
+from memory_app.operations import lifetimes
+from memory_app.operations.closing import SHOWN_COLUMNS, Shown
+from memory_app.operations.previewing import MAX_CHOSEN, read_preview
+from memory_app.operations.rights import Person, Right
+from memory_app.storage import Database, engine
+from memory_app.storage.statements import SESSION_COLUMNS
+
+# How many sessions one transaction changes: their writers wait for it.
+_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Intervened:
+    """What came of an act on chosen sessions: which are done, and how many are not, by reason."""
+
+    done: Sequence[str]
+    left: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Sessions named one by one, or all of a preview."""
+
+    uids: Sequence[str] = ()
+    token: str | None = None
+
+
+Act = Callable[[Database, int, SessionSnapshot, int], None]
+
+
+def expire_sessions(*, person: Person, chosen: Chosen, now: int | None = None) -> Intervened:
+    """End the time of active sessions now; their content is kept for the grace period."""
+
+    def act(db: Database, _: int, session: SessionSnapshot, moment: int) -> None:
+        if session.status(moment) != "active":
+            raise Invalid("expired already")
+        lifetimes.expire(db, session, "operator", moment)
+
+    return _intervene(person, Right.EXPIRE, chosen, act, now)
+
+
+def extend_sessions(
+    *, person: Person, chosen: Chosen, extend_by: int, now: int | None = None
+) -> Intervened:
+    """Let active sessions live at least so many microseconds from now."""
+    if extend_by <= 0:
+        raise Invalid("a session is extended into the future")
+
+    def act(db: Database, _: int, session: SessionSnapshot, moment: int) -> None:
+        if session.status(moment) != "active":
+            raise Invalid("past their time, so to be restored instead")
+        if moment + extend_by > session.max_age_until:
+            raise Invalid("reaching their maximum age before that")
+        lifetimes.extend(db, session, moment + extend_by, moment)
+
+    return _intervene(person, Right.EXTEND, chosen, act, now)
+
+
+def restore_sessions(*, person: Person, chosen: Chosen, now: int | None = None) -> Intervened:
+    """Let expired sessions live again, within their grace and where their id is not live."""
+
+    def act(db: Database, namespace_id: int, session: SessionSnapshot, moment: int) -> None:
+        lifetimes.restore(db, namespace_id, session, moment)
+
+    return _intervene(person, Right.RESTORE, chosen, act, now)
+
+
+def _intervene(
+    person: Person, right: Right, chosen: Chosen, act: Act, now: int | None
+) -> Intervened:
+    done: list[str] = []
+    left: Counter[str] = Counter()
+    for batch in _batches(person, right, chosen, now):
+        try:
+            some, others = engine().write(_work(person, right, batch, act, now))
+        except engine().driver_error as problem:
+            # Another caller began a session of the same id in the same moment.
+            if "one_live_session_per_id" not in str(problem):
+                raise
+            raise SessionExists("a session of the same id has just begun; try again") from None
+        done += some
+        left += others
+    return Intervened(done, dict(left))
+
+
+# The sessions of one transaction: by uid, or by number with what a preview showed of each.
+Batch = tuple[Sequence[str], Sequence[Shown]]
+
+
+def _batches(person: Person, right: Right, chosen: Chosen, now: int | None) -> list[Batch]:
+    if chosen.token is None:
+        if len(chosen.uids) > MAX_CHOSEN:
+            raise Invalid(f"at most {MAX_CHOSEN} sessions are chosen one by one; use a filter")
+        return [(chosen.uids, ())] if chosen.uids else []
+    read_preview(actor=person, token=chosen.token, right=right, now=now)
+    rows = engine().read(
+        lambda db: db.rows(
+            f"SELECT {SHOWN_COLUMNS} FROM previewed_session p WHERE p.preview_id = %s"
+            " ORDER BY p.number",
+            (chosen.token,),
+        )
+    )
+    shown = [Shown(*row) for row in rows]
+    return [((), shown[start : start + _AT_ONCE]) for start in range(0, len(shown), _AT_ONCE)]
+
+
+def _work(
+    person: Person, right: Right, batch: Batch, act: Act, now: int | None
+) -> Callable[[Database], tuple[list[str], Counter[str]]]:
+    def work(db: Database) -> tuple[list[str], Counter[str]]:
+        done: list[str] = []
+        left: Counter[str] = Counter()
+        moment = now or db.now()
+        found = _lock(db, batch)
+        visible = [row for row in found if person.may(Right.VIEW, row[1])]
+        left["gone"] += len(batch[0] or batch[1]) - len(visible)
+        for _, namespace, _ in visible:
+            person.require(right, namespace)
+        shown = {one.number: one for one in batch[1]}
+        for namespace_id, _, session in visible:
+            if session.number in shown and not _is_as_shown(shown[session.number], session):
+                left["changed meanwhile"] += 1
+                continue
+            try:
+                act(db, namespace_id, session, moment)
+            except Refusal as refusal:
+                left[refusal.detail] += 1
+            else:
+                done.append(session.uid)
+        return done, +left
+
+    return work
+
+
+def _is_as_shown(one: Shown, session: SessionSnapshot) -> bool:
+    return (one.revision, one.last_activity_at, one.expires_at, bool(one.has_ended)) == (
+        session.revision,
+        session.last_activity_at,
+        session.expires_at,
+        session.ended_at is not None,
+    )
+
+
+def _lock(db: Database, batch: Batch) -> list[tuple[int, str, SessionSnapshot]]:
+    """Lock those sessions of a batch that are there; return each with its namespace."""
+    uids, shown = batch
+    column, values = ("s.uid", list(uids)) if uids else ("s.id", [one.number for one in shown])
+    rows = db.rows(
+        f"SELECT {SESSION_COLUMNS}, s.namespace_id, n.name FROM agent_session s"
+        " JOIN namespace n ON n.id = s.namespace_id WHERE s.purge_receipt IS NULL"
+        f" AND {column} IN ({', '.join(['%s'] * len(values))}) ORDER BY s.id {{for_update}}",
+        values,
+    )
+    return [(row[-2], row[-1], SessionSnapshot(*row[:-2])) for row in rows]

@@ -1,0 +1,245 @@
+"""Fix a set of sessions, show its numbers, and purge what is still as it was shown."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from memory_app import moments
+from memory_app.errors import Invalid, NotFound, PreviewStale
+from memory_app.models import ReceiptKind
+from memory_app.operations import purging
+from memory_app.operations.browsing import SessionFilter, where
+from memory_app.operations.closing import keep_filter, read_filter
+from memory_app.operations.journal import file_removals
+from memory_app.operations.keys import Caller
+from memory_app.operations.receipts import Act, ReceiptView, open_receipt, read_receipt
+from memory_app.operations.rights import Person, Right
+from memory_app.storage import Database, engine
+
+Actor = Person | Caller
+
+VALID_FOR: Final = 60 * 60 * moments.SECOND
+MAX_REASON: Final = 500
+MAX_CHOSEN: Final = 1_000
+
+# How many sessions one transaction fixes.
+_AT_ONCE: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewView:
+    """A fixed set of sessions and what it holds. Times are moments."""
+
+    token: str
+    namespace: str
+    sessions: int
+    messages: int
+    bytes: int
+    held: int
+    oldest: int | None
+    newest: int | None
+    wanted: SessionFilter | None
+    valid_until: int
+
+
+def preview(
+    *,
+    actor: Actor,
+    namespace: str,
+    wanted: SessionFilter | None = None,
+    uids: Sequence[str] = (),
+    right: Right = Right.PURGE,
+    now: int | None = None,
+) -> PreviewView:
+    """Fix the sessions that match a filter, or those chosen by uid, for one act of this actor.
+
+    `right` is what the act needs. Sessions of other namespaces and sessions that are being purged
+    are no part of it. Raises NotFound, Forbidden and Invalid.
+    """
+    if (wanted is None) == (not uids):
+        raise Invalid("name a filter or sessions, and not both")
+    if len(uids) > MAX_CHOSEN:
+        raise Invalid(f"at most {MAX_CHOSEN} sessions are chosen one by one; use a filter")
+    token = f"prv_{secrets.token_hex(16)}"
+    moment, namespace_id = engine().write(
+        lambda db: _open(db, token, actor, namespace, wanted, right, now)
+    )
+    if wanted is None:
+        marks = ", ".join(["%s"] * len(uids))
+        conditions = f"s.namespace_id = %s AND s.uid IN ({marks})"
+        parameters: list[Any] = [namespace_id, *uids]
+    else:
+        conditions, parameters = where(wanted, namespace_id, moment)
+    _fix_all(token, conditions, parameters)
+    engine().write(lambda db: _measure(db, token))
+    return read_preview(actor=actor, token=token, right=right, now=moment)
+
+
+def _open(
+    db: Database,
+    token: str,
+    actor: Actor,
+    namespace: str,
+    wanted: SessionFilter | None,
+    right: Right,
+    now: int | None,
+) -> tuple[int, int]:
+    moment = now or db.now()
+    row = db.row("SELECT id FROM namespace WHERE name = %s", (namespace,))
+    _require(actor, namespace if row else "", right)
+    assert row is not None, "nobody has a right in a namespace that is not there"
+    # A preview may name people and hold content: what nobody used goes with the next one.
+    forget_previews(db, moment - VALID_FOR)
+    db.run(
+        "INSERT INTO preview (id, namespace_id, actor, wanted, created_at, sessions, messages,"
+        " size_bytes) VALUES (%s, %s, %s, %s, %s, 0, 0, 0)",
+        (token, row[0], name_of(actor), keep_filter(wanted), moment),
+    )
+    return moment, row[0]
+
+
+def _require(actor: Actor, namespace: str, right: Right) -> None:
+    if isinstance(actor, Caller):
+        actor.require("purge")
+        if namespace != actor.namespace:
+            raise NotFound("there is no such namespace")
+    elif not namespace or not actor.may(Right.VIEW, namespace):
+        raise NotFound("there is no such namespace")
+    else:
+        actor.require(right, namespace)
+
+
+def name_of(actor: Actor) -> str:
+    """Return how a receipt names whoever acts."""
+    return actor.username if isinstance(actor, Person) else f"key {actor.prefix}"
+
+
+def forget_previews(db: Database, before: int) -> None:
+    """Remove previews that were made before a moment and never used."""
+    old = "SELECT id FROM preview WHERE created_at < %s AND receipt IS NULL"
+    db.run(f"DELETE FROM previewed_session WHERE preview_id IN ({old})", (before,))
+    db.run("DELETE FROM preview WHERE created_at < %s AND receipt IS NULL", (before,))
+
+
+def _fix_all(token: str, conditions: str, parameters: Sequence[Any]) -> None:
+    """Enter the sessions of a set, some at a time, so that no writer waits for all of them."""
+
+    def some(last: int) -> int | None:
+        return engine().write(lambda db: _fix(db, token, conditions, parameters, last))
+
+    last: int | None = 0
+    while last is not None:
+        last = some(last)
+
+
+def _fix(
+    db: Database, token: str, conditions: str, parameters: Sequence[Any], last: int
+) -> int | None:
+    """Enter the next sessions of a set; return the number of the last, or None when all are."""
+    fixed = db.run(
+        "INSERT INTO previewed_session"
+        " (preview_id, number, revision, last_activity_at, expires_at, has_ended)"
+        " SELECT CAST(%s AS text), s.id, s.revision, s.last_activity_at, s.expires_at,"
+        f" s.ended_at IS NOT NULL FROM agent_session s WHERE {conditions}"
+        " AND s.purge_receipt IS NULL AND s.id > %s ORDER BY s.id LIMIT %s",
+        (token, *parameters, last, _AT_ONCE),
+    )
+    if fixed < _AT_ONCE:
+        return None
+    row = db.row("SELECT max(number) FROM previewed_session WHERE preview_id = %s", (token,))
+    assert row is not None
+    number: int = row[0]
+    return number
+
+
+def _measure(db: Database, token: str) -> None:
+    """Note the numbers of a set, as they are shown."""
+    numbers = db.row(
+        "SELECT count(*), coalesce(sum(s.message_count), 0), coalesce(sum(s.size_bytes), 0),"
+        " min(s.last_activity_at), max(s.last_activity_at) FROM previewed_session p"
+        " JOIN agent_session s ON s.id = p.number WHERE p.preview_id = %s",
+        (token,),
+    )
+    assert numbers is not None
+    db.run(
+        "UPDATE preview SET sessions = %s, messages = %s, size_bytes = %s, oldest_at = %s,"
+        " newest_at = %s WHERE id = %s",
+        (int(numbers[0]), int(numbers[1]), int(numbers[2]), *numbers[3:], token),
+    )
+
+
+def read_preview(
+    *, actor: Actor, token: str, right: Right = Right.PURGE, now: int | None = None
+) -> PreviewView:
+    """Return a preview of this actor that can still be used. Raises PreviewStale and Forbidden."""
+    return engine().read(lambda db: _read(db, actor, token, right, now or db.now()))
+
+
+def _read(
+    db: Database, actor: Actor, token: str, right: Right, now: int, lock: str = ""
+) -> PreviewView:
+    row = db.row(
+        "SELECT s.id, n.name, s.sessions, s.messages, s.size_bytes, s.oldest_at, s.newest_at,"
+        " s.wanted, s.created_at, s.actor, s.receipt FROM preview s"
+        f" JOIN namespace n ON n.id = s.namespace_id WHERE s.id = %s {lock}",
+        (token,),
+    )
+    if row is None or row[10] is not None or row[9] != name_of(actor) or row[8] + VALID_FOR <= now:
+        raise PreviewStale(
+            "the preview is used, older than an hour, or not yours; nothing was removed"
+        )
+    _require(actor, row[1], right)
+    return PreviewView(
+        token=row[0],
+        namespace=row[1],
+        sessions=row[2],
+        messages=int(row[3]),
+        bytes=int(row[4]),
+        held=0,
+        oldest=row[5],
+        newest=row[6],
+        wanted=read_filter(row[7]),
+        valid_until=row[8] + VALID_FOR,
+    )
+
+
+def execute(
+    *,
+    actor: Actor,
+    token: str,
+    reason: str,
+    seconds: float | None = None,
+    now: int | None = None,
+) -> ReceiptView:
+    """Purge the sessions of a preview that are as they were shown; return the receipt.
+
+    After so many seconds the rest is left to cleanup, and the receipt is not finished yet. Raises
+    PreviewStale, Forbidden and Invalid.
+    """
+    why = check_reason(reason)
+
+    def begin(db: Database) -> tuple[str, int]:
+        moment = now or db.now()
+        shown = _read(db, actor, token, Right.PURGE, moment, "{for_update}")
+        row = db.row("SELECT namespace_id FROM preview WHERE id = %s", (token,))
+        assert row is not None, "it is locked"
+        act = Act(row[0], ReceiptKind.PURGE, name_of(actor), why)
+        receipt = open_receipt(db, act, shown.sessions, moment)
+        db.run("UPDATE preview SET receipt = %s WHERE id = %s", (receipt, token))
+        return receipt, row[0]
+
+    receipt, namespace_id = engine().write(begin)
+    purging.finish_receipt(receipt, seconds=seconds, now=now)
+    file_removals()
+    view = engine().read(lambda db: read_receipt(db, namespace_id, receipt))
+    assert view is not None, "it was just written"
+    return view
+
+
+def check_reason(reason: str) -> str:
+    """Return the reason, trimmed. Raises Invalid when there is none."""
+    trimmed = reason.strip()
+    if not trimmed or len(trimmed) > MAX_REASON:
+        raise Invalid.at(("body", "reason"), f"give a reason of at most {MAX_REASON} characters")
+    return trimmed
