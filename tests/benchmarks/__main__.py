@@ -22,7 +22,7 @@ from typing import Any
 
 from tests.benchmarks import fill, load, raw
 from tests.benchmarks.load import Measured
-from tests.benchmarks.served import Served, manage, new_environment, serving
+from tests.served import Served, manage, new_environment, serving
 
 _unique = itertools.count(int(time.time() * 1e6))
 
@@ -56,7 +56,7 @@ def installation(vendor: str) -> Iterator[dict[str, str]]:
 
             folder.chmod(0o755)
             url = start_postgresql(folder / "server", durable=True)
-        environment = new_environment(folder / "data", url)
+        environment = new_environment(folder / "data", url, "tests.benchmarks.settings")
         (folder / "data").mkdir()
         manage(environment, "migrate", "--verbosity", "0")
         yield environment

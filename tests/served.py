@@ -6,14 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -76,39 +75,53 @@ def manage(environment: dict[str, str], *arguments: str) -> str:
     ).stdout
 
 
-def new_environment(folder: Path, database_url: str | None) -> dict[str, str]:
+def new_environment(
+    folder: Path, database_url: str | None, settings: str = "config.settings"
+) -> dict[str, str]:
     """Return the environment of an installation of its own."""
     return {
         **os.environ,
-        "DJANGO_SETTINGS_MODULE": "tests.benchmarks.settings",
+        "DJANGO_SETTINGS_MODULE": settings,
         "LETHE_DATA_DIR": str(folder),
         "DATABASE_URL": database_url or f"sqlite:///{folder / 'lethe.sqlite3'}",
     }
 
 
+def start(
+    environment: dict[str, str], *, workers: int = 1, url: str | None = None
+) -> "tuple[str, str, subprocess.Popen[bytes]]":
+    """Start a server in a process group of its own; return a key to it, its address and process.
+
+    With the address of a server that stopped, it is started there again, and there is no new key.
+    """
+    key = ""
+    if url is None:
+        url = f"http://127.0.0.1:{free_port()}"
+        key = manage(environment, "create_key", "bench", "--scopes", "read,write,purge").strip()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "manage.py", "serve"),
+            *("--bind", url.removeprefix("http://"), "--workers", str(workers)),
+        ],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    wait_until_up(url, process)
+    return key, url, process
+
+
 @contextlib.contextmanager
-def serving(
-    environment: dict[str, str], *, workers: int = 1, key: str | None = None
-) -> Iterator[Served]:
+def serving(environment: dict[str, str], *, workers: int = 1) -> Iterator[Served]:
     """Serve an installation that is migrated already, until the block ends."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    key = key or manage(environment, "create_key", "bench", "--scopes", "read,write,purge").strip()
-    command = [sys.executable, "manage.py", "serve", "--bind", f"127.0.0.1:{port}"]
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [*command, "--workers", str(workers)],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            wait_until_up(url, process)
-            yield Served(url, key, process, environment)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(40)
+    key, url, process = start(environment, workers=workers)
+    try:
+        yield Served(url, key, process, environment)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(40)
 
 
 def wait_until_up(url: str, process: subprocess.Popen[bytes], seconds: float = 20) -> None:
