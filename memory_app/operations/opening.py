@@ -26,6 +26,7 @@ class Policy(NamedTuple):
     max_age: int
     grace: int
     on_expired: str
+    prefix: str
 
 
 class Found(NamedTuple):
@@ -88,7 +89,7 @@ _LOCK_LIVE = f"{_READ_LIVE} {{for_update}}"
 def find_policy(db: Database, namespace_id: int, session_id: str) -> Policy:
     """Return the policy with the longest prefix of an id; each namespace has one without."""
     row = db.row(
-        "SELECT idle_for, max_age, grace, on_expired FROM retention_policy"
+        "SELECT idle_for, max_age, grace, on_expired, prefix FROM retention_policy"
         " WHERE namespace_id = %s AND substr(CAST(%s AS text), 1, length(prefix)) = prefix"
         " ORDER BY length(prefix) DESC LIMIT 1",
         (namespace_id, session_id),
