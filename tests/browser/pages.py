@@ -1,0 +1,38 @@
+"""Every page of the console, once: tests/browser/test_every_page.py opens each in many ways."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from memory_app.console import navigation
+from memory_app.models import Role
+
+
+class Screen(NamedTuple):
+    """A page: its address, or what lays out its data and returns the address, and who sees it."""
+
+    name: str
+    address: str | Callable[[pytest.MonkeyPatch], str]
+    role: str | None = Role.PRIVACY_OFFICER
+    signed_in: bool = True
+
+
+def failing(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Break a page, and return where it is."""
+
+    def fail(*_: object) -> str:
+        raise RuntimeError
+
+    monkeypatch.setattr(navigation, "first_page", fail)
+    return "/"
+
+
+PAGES = [
+    Screen("sign-in", "/sign-in/", signed_in=False),
+    Screen("no-role", "/", role=None),
+    Screen("not-found", "/nothing-is-here"),
+    Screen("not-found-outside", "/nothing-is-here", signed_in=False),
+    Screen("method-not-allowed", "/sign-out/"),
+    Screen("error", failing),
+]

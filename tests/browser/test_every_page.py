@@ -1,0 +1,100 @@
+"""What every page promises: tests/browser/pages.py lists them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import SignIn, look
+from tests.browser.pages import PAGES, Screen
+
+WIDTHS = (1440, 390, 320)
+
+Open = Callable[[Screen], Page]
+
+each_page = pytest.mark.parametrize("screen", PAGES, ids=lambda screen: screen.name)
+
+
+@pytest.fixture
+def open_screen(
+    page: Page, as_person: SignIn, live_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> Open:
+    """Return a function that opens one of PAGES as the person who sees it."""
+
+    def visit(screen: Screen) -> Page:
+        if screen.signed_in:
+            as_person(screen.role)
+        address = screen.address
+        page.goto(live_server.url + (address if isinstance(address, str) else address(monkeypatch)))
+        page.wait_for_function("document.fonts.status === 'loaded'")
+        return page
+
+    return visit
+
+
+@each_page
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_is_accessible_and_fits_at_every_width(
+    open_screen: Open,
+    axe: Callable[..., list[str]],
+    problems: list[str],
+    screen: Screen,
+    scheme: Any,
+) -> None:
+    for width in WIDTHS:
+        if width == WIDTHS[0]:
+            page = open_screen(screen)
+            page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        look(page, f"{screen.name}-{scheme}-{width}")
+        assert axe() == [], f"at {width} pixels"
+        sideways = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert sideways <= 0, f"at {width} pixels the page scrolls {sideways} pixels sideways"
+    assert problems == []
+
+
+@each_page
+def test_a_page_leaves_nothing_in_the_browser(open_screen: Open, screen: Screen) -> None:
+    page = open_screen(screen)
+    kept = page.evaluate("[localStorage.length, sessionStorage.length]")
+    assert kept == [0, 0]
+    assert page.evaluate("caches.keys()") == []
+    assert page.evaluate("indexedDB.databases()") == []
+
+
+@each_page
+def test_a_page_has_one_title_and_named_landmarks(open_screen: Open, screen: Screen) -> None:
+    page = open_screen(screen)
+    assert page.title().endswith(" · Lethe")
+    assert page.locator("h1").count() == 1
+    assert page.locator("main#main").count() == 1
+
+
+@each_page
+def test_every_stop_of_the_tab_key_is_seen(open_screen: Open, screen: Screen) -> None:
+    page = open_screen(screen)
+    page.evaluate("document.body.tabIndex = -1; document.body.focus()")
+    page.keyboard.press("Tab")
+    first = page.evaluate("document.activeElement.className")
+    stops = 0
+    while page.evaluate("document.activeElement !== document.body") and stops < 60:
+        where, seen = page.evaluate(_RING)
+        assert seen, f"the focus on {where} cannot be seen"
+        page.keyboard.press("Tab")
+        stops += 1
+    assert stops > 0
+    assert first == "skip"
+
+
+_RING = """() => {
+  const here = document.activeElement;
+  const ring = element => {
+    const style = getComputedStyle(element);
+    return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+  };
+  // A search box shows the ring around itself and its icon.
+  const seen = ring(here) || ring(here.parentElement);
+  const box = here.getBoundingClientRect();
+  return [here.outerHTML.slice(0, 80), seen && box.width > 0 && box.height > 0];
+}"""

@@ -1,0 +1,49 @@
+"""Make people and sign them in, without the second that a password takes."""
+
+from functools import cache
+
+from django.contrib.auth.hashers import make_password
+from django.test import Client
+
+from memory_app import moments
+from memory_app.console import middleware
+from memory_app.models import Namespace, Operator, OperatorRole
+from memory_app.operations.namespaces import ensure_namespace
+from memory_app.operations.people import add_person
+
+PASSWORD = "correct horse battery staple"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def make_person(name: str = "ann", /, **roles: str) -> Operator:
+    """Make a person who holds these roles: `viewer="support"`, `operator="*"` for everywhere."""
+    now = moments.process_clock()
+    add_person(username=name, encoded_password=_encoded(), roles=(), namespaces=(), now=now)
+    person = Operator.objects.get(username=name)
+    for role, namespace in roles.items():
+        place = None if namespace == "*" else _namespace(namespace)
+        OperatorRole.objects.create(operator=person, role=role, namespace=place)
+    return person
+
+
+@cache
+def _encoded() -> str:
+    return make_password(PASSWORD)
+
+
+def _namespace(name: str) -> Namespace:
+    return ensure_namespace(name=name, now=moments.process_clock())
+
+
+def sign_in(client: Client, person: Operator) -> Client:
+    """Sign a person in and return the client."""
+    client.force_login(person, backend=BACKEND)
+    session = client.session
+    session[middleware.SIGNED_IN_AT] = session[middleware.SEEN_AT] = moments.process_clock()
+    session.save()
+    return client
+
+
+def signed_in(name: str = "ann", /, **roles: str) -> Client:
+    """Return a client with a new person signed in, who holds these roles."""
+    return sign_in(Client(raise_request_exception=False), make_person(name, **roles))
