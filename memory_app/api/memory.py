@@ -15,7 +15,7 @@ from memory_app.api.answers import (
     session_or_stub,
 )
 from memory_app.api.auth import caller_of
-from memory_app.operations import reading, recording, removing
+from memory_app.operations import reading, recording, removing, retrieving
 from memory_app.operations.keys import Caller
 from memory_app.operations.reading import ListQuery, Which
 from memory_app.operations.receiving import (
@@ -166,7 +166,7 @@ def retrieve_post(request: HttpRequest, body: schemas.RetrieveBody) -> HttpRespo
 
 
 def _retrieve(caller: Caller, asked: schemas.RetrieveIn, source: str) -> HttpResponse:
-    found = reading.retrieve_messages(
+    found = retrieving.retrieve_messages(
         caller=caller,
         which=_which(caller, asked, source),
         query=asked.query,

@@ -1,12 +1,13 @@
 """Read the messages of one session, exactly as they were received."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from memory_app import conf
 from memory_app.errors import NotFound
 from memory_app.models.snapshot import Event, SessionSnapshot
+from memory_app.operations.fitting import fit_tokens
 from memory_app.operations.keys import Caller
 from memory_app.operations.opening import Found, find_live, find_uid, refuse_expired
 from memory_app.storage import Database, engine
@@ -65,7 +66,9 @@ def list_messages(
     Raises SessionExpired where the policy rejects.
     """
     caller.require("read")
-    window = _window(query)
+    window, left_after = _window(query), None
+    if query.max_tokens is not None and not window.descending:
+        window, left_after = _newest_first(caller, which, query, now)
     read = engine().read_window(_locate(caller, which), window, now, alive_only=True)
     if read is None:
         return Listed([], None, None, now or 0)
@@ -74,7 +77,8 @@ def list_messages(
     if session.status(moment) != "active":
         engine().read(lambda db: refuse_expired(db, caller.namespace_id, session))
         return Listed([], None, session, moment)
-    return _page(query, window, [Event(*row) for row in rows], session, moment)
+    events = [Event(*row) for row in rows]
+    return _page(query, window, events, SessionAt(session, moment), left_after)
 
 
 def _locate(caller: Caller, which: Which) -> Locator:
@@ -99,15 +103,72 @@ def _window(query: ListQuery) -> Window:
     )
 
 
+def _newest_first(
+    caller: Caller, which: Which, query: ListQuery, now: int | None
+) -> tuple[Window, int | None]:
+    """Bound by place what offset and limit select, to read it from its newest message on.
+
+    The messages that fit `max_tokens` are the newest: read from the oldest on, they could lie
+    beyond what one answer holds. Also returns the place after which more match.
+    """
+    window = _window(query)._replace(descending=True, offset=0, limit=conf.MAX_LIST + 1)
+    if not query.offset and query.limit is None:
+        return window, None
+
+    def work(db: Database) -> tuple[int | None, int | None]:
+        found = find(db, caller, which, now)
+        session = found.visible or found.expired
+        if session is None:
+            return None, None
+        first = _place_at(db, session.number, window, query.offset)
+        if query.limit is None:
+            return first, None
+        return first, _place_at(db, session.number, window, query.offset + query.limit)
+
+    first, beyond = engine().read(work)
+    after = conf.MAX_SEQ if first is None else first - 1
+    if beyond is None:
+        return window._replace(after_seq=after), None
+    return window._replace(after_seq=after, before_seq=beyond), beyond - 1
+
+
+def _place_at(db: Database, number: int, window: Window, offset: int) -> int | None:
+    """Return the place of the message that so many matching ones come before."""
+    role = " AND m.role = %s" * (window.role is not None)
+    moment = " AND m.occurred_at >= %s" * (window.after_moment is not None)
+    row = db.row(
+        f"SELECT m.id FROM message m WHERE m.id > %s AND m.id < %s{role}{moment}"
+        " ORDER BY m.id LIMIT 1 OFFSET %s",
+        (
+            (number << 32) + window.after_seq,
+            (number << 32) + window.before_seq,
+            *(value for value in (window.role, window.after_moment) if value is not None),
+            offset,
+        ),
+    )
+    return None if row is None else row[0] & conf.MAX_SEQ
+
+
+class SessionAt(NamedTuple):
+    """A session and the moment at which it was read."""
+
+    session: SessionSnapshot
+    now: int
+
+
 def _page(
-    query: ListQuery, window: Window, events: list[Event], session: SessionSnapshot, now: int
+    query: ListQuery,
+    window: Window,
+    events: list[Event],
+    at: SessionAt,
+    left_after: int | None,
 ) -> Listed:
     """Cut what was read to what was asked, and say where the rest begins."""
     kept = _within_bytes(events[: window.limit - 1])
     rest = events[len(kept) :]
     if window.descending:
         kept, rest = kept[::-1], rest[::-1]
-    left_before = left_after = None
+    left_before = None
     if rest and window.descending:
         left_before = kept[0].seq if kept else rest[-1].seq + 1
     elif rest:
@@ -120,147 +181,23 @@ def _page(
         kept = fitting
         tokens = sum(event.tokens for event in kept)
     items = kept[::-1] if query.descending else kept
-    return Listed(items, session, None, now, tokens, left_after, left_before)
+    return Listed(items, at.session, None, at.now, tokens, left_after, left_before)
+
+
+# What an answer holds besides the messages and states themselves: the session with its documents,
+# and around each message its id, place and times.
+_AROUND_ALL: Final = conf.MB
+_AROUND_ONE: Final = 200
+_LONGEST_CHARACTER: Final = 6
 
 
 def _within_bytes(events: list[Event]) -> list[Event]:
-    size = 0
+    size = _AROUND_ALL
     for index, event in enumerate(events):
-        size += event.size_bytes
+        size += event.size_bytes + _AROUND_ONE + _LONGEST_CHARACTER * len(event.message_id)
         if size > conf.MAX_ANSWER_BYTES and index > 0:
             return events[:index]
     return events
-
-
-def fit_tokens(events: list[Event], most: int) -> list[Event]:
-    """Return the newest of these events that fit, a tool call together with its results.
-
-    Groups are taken from the newest backwards until one does not fit.
-    """
-    kept: list[Event] = []
-    total = 0
-    for group in reversed(tool_groups(events)):
-        total += sum(event.tokens for event in group)
-        if total > most:
-            break
-        kept = group + kept
-    return kept
-
-
-def tool_groups(events: list[Event]) -> list[list[Event]]:
-    """Split events, in order, where no tool call is separated from a result of it.
-
-    A result may come late, with other messages in between: those belong to the group too.
-    """
-    last_use = _last_uses(events)
-    groups: list[list[Event]] = []
-    end = -1
-    for index, event in enumerate(events):
-        if index > end:
-            groups.append([])
-        end = max(end, last_use[index])
-        groups[-1].append(event)
-    return groups
-
-
-def _last_uses(events: list[Event]) -> list[int]:
-    """Return, for each event, the place of the last result of a call that it makes."""
-    last_use = list(range(len(events)))
-    callers: dict[str, int] = {}
-    for index, event in enumerate(events):
-        if event.role not in ("assistant", "tool"):
-            continue
-        message = event.message()
-        call = message.get("tool_call_id")
-        if event.role == "tool" and isinstance(call, str) and call in callers:
-            last_use[callers[call]] = index
-        for made in message.get("tool_calls") or ():
-            if isinstance(made.get("id"), str):
-                callers[made["id"]] = index
-    return last_use
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A message that contains what was asked for, and how well."""
-
-    event: Event
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Retrieved:
-    """Matches of one session, best first."""
-
-    matches: Sequence[Match]
-    total: int
-    session: SessionSnapshot | None
-    expired: SessionSnapshot | None
-    now: int
-
-
-def retrieve_messages(
-    *,
-    caller: Caller,
-    which: Which,
-    query: str,
-    limit: int,
-    offset: int = 0,
-    now: int | None = None,
-) -> Retrieved:
-    """Return the messages that contain a text literally, ignoring case in every script."""
-    caller.require("read")
-    needle = query.casefold()
-
-    def work(db: Database) -> Retrieved:
-        found = _find(db, caller, which, now)
-        session = found.visible
-        if session is None:
-            refuse_expired(db, caller.namespace_id, found.expired)
-            return Retrieved([], 0, None, found.expired, found.now)
-        matches = [
-            Match(event, score)
-            for event in _events(db, session.number)
-            if (score := _score(event, needle)) is not None
-        ]
-        matches.sort(key=lambda match: (-match.score, match.event.key))
-        page = matches[offset : offset + limit]
-        return Retrieved(page, len(matches), session, None, found.now)
-
-    return engine().read(work)
-
-
-def _events(db: Database, number: int) -> Iterable[Event]:
-    rows = db.cursor(
-        f"SELECT {EVENT_COLUMNS} FROM message m WHERE m.id > %s AND m.id <= %s ORDER BY m.id",
-        (number << 32, (number << 32) + conf.MAX_SEQ),
-    )
-    return (Event(*row) for row in rows)
-
-
-def _score(event: Event, needle: str) -> float | None:
-    """Score as AG-Kit does: 100 for an equal text, else by the place and share of the match."""
-    text = "\n".join(texts(event.message().get("content"))).casefold()
-    at = text.find(needle)
-    if at < 0:
-        return None
-    if text == needle:
-        return 100.0
-    return 80 - 20 * at / len(text) + 20 * len(needle) / len(text)
-
-
-def texts(content: object) -> list[str]:
-    """Return the texts of a message's content: the string, or its text parts."""
-    if isinstance(content, str):
-        return [content]
-    parts = content if isinstance(content, list) else [content]
-    found = []
-    for part in parts:
-        if isinstance(part, str):
-            found.append(part)
-        elif isinstance(part, dict) and isinstance(part.get("text"), str):
-            found.append(part["text"])
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +214,7 @@ def get_message(*, caller: Caller, which: Which, message_id: str, now: int | Non
     caller.require("read")
 
     def work(db: Database) -> Read:
-        found = _find(db, caller, which, now)
+        found = find(db, caller, which, now)
         session = found.require(db, caller.namespace_id)
         row = db.row(_BY_ID, (session.number, message_id))
         if row is None:
@@ -295,7 +232,7 @@ def count_messages(*, caller: Caller, which: Which, now: int | None = None) -> i
     caller.require("read")
 
     def work(db: Database) -> int:
-        found = _find(db, caller, which, now)
+        found = find(db, caller, which, now)
         if found.visible is None:
             refuse_expired(db, caller.namespace_id, found.expired)
             return 0
@@ -304,7 +241,8 @@ def count_messages(*, caller: Caller, which: Which, now: int | None = None) -> i
     return engine().read(work)
 
 
-def _find(db: Database, caller: Caller, which: Which, now: int | None) -> Found:
+def find(db: Database, caller: Caller, which: Which, now: int | None) -> Found:
+    """Find the session that a read names."""
     if which.uid is not None:
         return find_uid(db, caller.namespace_id, which.uid, now)
     return find_live(db, caller.namespace_id, which.session_id, now)

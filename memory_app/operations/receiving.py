@@ -82,14 +82,13 @@ def _derive(
     message: Verbatim, state: Any, state_text: str | None, loc: Location
 ) -> IncomingMessage:
     value, payload = message
+    check_message_size(payload)
     message_id = value.get("id")
     named = message_id is not None
     if not named:
         message_id = f"msg_{secrets.token_hex(12)}"
         payload = with_id(message, message_id)
     payload_bytes = len(payload.encode())
-    if payload_bytes > conf.MAX_MESSAGE_BYTES:
-        raise TooLarge(f"a message has at most {conf.MAX_MESSAGE_BYTES // conf.MB} MB")
     timestamp = value.get("timestamp")
     return IncomingMessage(
         message_id=message_id,
@@ -102,6 +101,21 @@ def _derive(
         occurred_at=None if timestamp is None else moments.from_rfc3339(timestamp),
         user_id=_user_in(state.value) if state_text is not None else None,
     )
+
+
+def check_message_size(text: str) -> None:
+    """Refuse a message's JSON text that is too large. Raises TooLarge."""
+    # A character has at most four bytes: short texts need not be encoded to know.
+    if len(text) * 4 > conf.MAX_MESSAGE_BYTES and len(text.encode()) > conf.MAX_MESSAGE_BYTES:
+        raise TooLarge(f"a message has at most {conf.MAX_MESSAGE_BYTES // conf.MB} MB")
+
+
+def is_content(value: Any) -> bool:
+    """Tell whether a value may be a message's content."""
+    return isinstance(value, str | list | dict | None)
+
+
+CONTENT_RULE: Final = "a content is a text, a list, an object or null"
 
 
 def count_tokens(payload_bytes: int) -> int:
@@ -144,8 +158,8 @@ def _message_faults(message: dict[str, Any], loc: Location) -> list[Fault]:
     role = message.get("role")
     if not isinstance(role, str) or role not in ROLES:
         faults.append(Fault((*loc, "role"), f"a role is one of {', '.join(ROLES)}"))
-    if not isinstance(message.get("content"), str | list | dict | None):
-        faults.append(Fault((*loc, "content"), "a content is a text, a list, an object or null"))
+    if not is_content(message.get("content")):
+        faults.append(Fault((*loc, "content"), CONTENT_RULE))
     faults += [
         Fault((*loc, name), f"{name} is a text")
         for name in ("name", "tool_call_id")

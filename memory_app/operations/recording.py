@@ -134,7 +134,8 @@ def _append(db: Database, caller: Caller, recording: Recording, now: int | None)
         items = _place(recording, known, found.visible.last_seq if found.visible else 0)
         if all(item.duplicate for item in items):
             return Recorded(items, found.visible, found.now)
-        session = _admit(db, caller, recording, found)
+        fresh = sum(not item.duplicate for item in items)
+        session = _admit(db, caller, recording, found, fresh)
         if session is not None:
             return _store(db, caller, recording, items, session, found.now)
     raise Unavailable("the session is begun and ended by others all the time; try again")
@@ -190,11 +191,11 @@ def _equal(stored: str | None, sent: str | None) -> bool:
 
 
 def _admit(
-    db: Database, caller: Caller, recording: Recording, found: Found
+    db: Database, caller: Caller, recording: Recording, found: Found, fresh: int
 ) -> SessionSnapshot | None:
     """Return the session to append to, begun when that is asked for; None when another began it."""
     if found.visible is not None:
-        _check_conditions(recording, found.visible)
+        _check_conditions(recording, found.visible, fresh)
         return found.visible
     refuse_expired(db, caller.namespace_id, found.expired)
     if not recording.create:
@@ -207,13 +208,13 @@ def _admit(
     return open_session(db, new, found.now)
 
 
-def _check_conditions(recording: Recording, session: SessionSnapshot) -> None:
+def _check_conditions(recording: Recording, session: SessionSnapshot, fresh: int) -> None:
     expected = recording.expected_revision
     if expected is not None and expected != session.revision:
         raise RevisionConflict("the session is at another revision", session.revision)
     if recording.user_id is not None and session.user_id not in (None, recording.user_id):
         raise UserConflict("the session belongs to another user")
-    if session.last_seq + len(recording.events) > conf.MAX_SEQ:
+    if session.last_seq + fresh > conf.MAX_SEQ:
         raise SessionFull("the session has given out all its places; begin another session")
 
 

@@ -10,7 +10,13 @@ from memory_app.models.snapshot import Event, SessionSnapshot
 from memory_app.operations.journal import enter_removal, file_removals
 from memory_app.operations.keys import Caller
 from memory_app.operations.opening import find_uid, lock_live, refuse_expired
-from memory_app.operations.receiving import receive_message, with_id
+from memory_app.operations.receiving import (
+    CONTENT_RULE,
+    check_message_size,
+    is_content,
+    receive_message,
+    with_id,
+)
 from memory_app.storage import Database, engine
 from memory_app.storage.statements import EVENT_COLUMNS
 from memory_app.strict_json import Verbatim, decode, encode, members, same
@@ -73,8 +79,8 @@ def _remove_one(caller: Caller, target: Target, pick: Pick, now: int | None) -> 
         return Removed(1, _reread(db, caller, session, moment), moment, event)
 
     removed = engine().write(work)
-    if removed.deleted:
-        file_removals()
+    # Also after a miss: the call may repeat one that failed between its removal and this line.
+    file_removals()
     return removed
 
 
@@ -107,8 +113,7 @@ def clear_messages(*, caller: Caller, target: Target, now: int | None = None) ->
         if removed.deleted < _BATCH:
             break
         removed = engine().write(work)
-    if state["deleted"]:
-        file_removals()
+    file_removals()
     return Removed(state["deleted"], removed.session, removed.now)
 
 
@@ -137,27 +142,41 @@ def replace_message(
 ) -> Replaced:
     """Overwrite a message, or only its content, in place: its place and id stay.
 
-    An equal body changes nothing. Raises NotFound and Invalid.
+    An equal body changes nothing. Raises NotFound, Invalid and TooLarge.
     """
     caller.require("write")
+    if replaces_content:
+        _check_content(content)
+    else:
+        receive_message(
+            message, None if state == "keep" else state, ("body", "message"), ("body", "state")
+        )
 
-    def work(db: Database) -> tuple[Replaced, bool]:
+    def work(db: Database) -> Replaced:
         session, moment = _lock(db, caller, target, now)
         event = _by_id(db, session, message_id) if session is not None else None
         if session is None or event is None:
             raise NotFound("there is no such message")
         body = _with_content(event, content) if replaces_content else _with_old_id(event, message)
         if _is_equal(event, body, state):
-            return Replaced(event, session, moment), False
+            return Replaced(event, session, moment)
         _overwrite(db, caller, session, event, body, state, moment)
         fresh = _by_id(db, session, message_id)
         assert fresh is not None, "it was just written"
-        return Replaced(fresh, _reread(db, caller, session, moment), moment), True
+        return Replaced(fresh, _reread(db, caller, session, moment), moment)
 
-    replaced, changed = engine().write(work)
-    if changed:
-        file_removals()
+    replaced = engine().write(work)
+    file_removals()
     return replaced
+
+
+def _check_content(content: Verbatim | None) -> None:
+    """Refuse a content that no message could have."""
+    if content is None:
+        return
+    if not isinstance(content, Verbatim) or not is_content(content.value):
+        raise Invalid.at(("body", "content"), CONTENT_RULE)
+    check_message_size(content.text)
 
 
 def _with_content(event: Event, content: Verbatim | None) -> Verbatim:
@@ -173,8 +192,7 @@ def _with_content(event: Event, content: Verbatim | None) -> Verbatim:
 
 
 def _with_old_id(event: Event, message: Verbatim | None) -> Verbatim:
-    if not isinstance(message, Verbatim) or not isinstance(message.value, dict):
-        raise Invalid.at(("body", "message"), "a message is an object with a role")
+    assert message is not None, "it was checked before the session was locked"
     given = message.value.get("id")
     if given is None:
         text = with_id(message, event.message_id)
@@ -236,12 +254,12 @@ def _lock(
     db: Database, caller: Caller, target: Target, now: int | None
 ) -> tuple[SessionSnapshot | None, int]:
     found = lock_live(db, caller.namespace_id, target.session_id, now)
+    refuse_expired(db, caller.namespace_id, found.expired)
     expected = target.expected_revision
     if expected is not None:
         revision = found.visible.revision if found.visible else 0
         if expected != revision:
             raise RevisionConflict("the session is at another revision", revision)
-    refuse_expired(db, caller.namespace_id, found.expired)
     return found.visible, found.now
 
 
