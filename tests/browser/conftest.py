@@ -21,18 +21,12 @@ from tests.people import make_person, sign_in
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 HERE = Path(__file__).parent
-RESULTS = HERE.parent.parent / "test-results"
-LOOKS = RESULTS / "looks"
+LOOKS = HERE.parent.parent / "test-results" / "looks"
 AXE = (HERE / "axe.min.js").read_text()
 CHROMIUM = os.environ.get("LETHE_CHROMIUM") or shutil.which("chromium")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 SignIn = Callable[..., Page]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Keep the looks out of the folder that Playwright empties at each start."""
-    config.option.output = str(RESULTS / "browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
