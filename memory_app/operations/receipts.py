@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -128,6 +129,17 @@ def read_receipt(db: Database, namespace_id: int, receipt: str) -> ReceiptView |
         f"{_SELECT_RECEIPT} WHERE r.namespace_id = %s AND r.id = %s", (namespace_id, receipt)
     )
     return _view(row) if row else None
+
+
+def find_receipts(
+    db: Database, conditions: str, parameters: Sequence[Any], limit: int
+) -> list[ReceiptView]:
+    """Return receipts `r` that meet conditions, the newest first."""
+    rows = db.rows(
+        f"{_SELECT_RECEIPT} WHERE {conditions} ORDER BY r.requested_at DESC, r.id DESC LIMIT %s",
+        (*parameters, limit),
+    )
+    return [_view(row) for row in rows]
 
 
 _SELECT_RECEIPT = (

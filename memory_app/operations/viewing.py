@@ -1,0 +1,291 @@
+"""Show people the sessions of the namespaces they may see; content only to those who may read."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from memory_app import conf
+from memory_app.errors import Forbidden, Invalid, NotFound
+from memory_app.models.snapshot import SessionSnapshot
+from memory_app.operations.browsing import SORTS, SessionFilter, where
+from memory_app.operations.cursors import read_cursor, write_cursor
+from memory_app.operations.opening import Policy, find_policy
+from memory_app.operations.retrieving import texts
+from memory_app.operations.rights import Person, Right, role_for
+from memory_app.storage import Database, engine
+from memory_app.storage.engine import Row
+from memory_app.storage.statements import SESSION_COLUMNS
+
+# Counting stops here: beyond it a list says "10,000+".
+COUNT_CAP: Final = 10_000
+# How many of a session's first messages are looked at for a title, and how large one may be.
+_LOOKED_AT: Final = 20
+_LARGEST_TITLED: Final = 64 * conf.KB
+_TITLE_LENGTH: Final = 120
+
+
+class Place(NamedTuple):
+    """A namespace that a person may see, and whether they may read its content."""
+
+    id: int
+    name: str
+    readable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A session as a list shows it; without a title for those who may not read content."""
+
+    session: SessionSnapshot
+    place: Place
+    title: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Browsed:
+    """One page of sessions, the cursor of the next, and how many there are up to a cap."""
+
+    items: Sequence[Listed]
+    next_cursor: str | None
+    count: int
+    capped: bool
+    places: Sequence[Place]
+    now: int
+
+
+def browse_sessions(
+    *,
+    person: Person,
+    wanted: SessionFilter,
+    namespace: str | None = None,
+    sort: str = "-last_activity_at",
+    limit: int = 50,
+    cursor: str | None = None,
+    now: int | None = None,
+) -> Browsed:
+    """Return a page of sessions of one namespace, or of all that a person may see.
+
+    A filter by content looks only where the person may read content. Raises Forbidden, NotFound,
+    and Invalid for an unknown sort or a cursor of another list.
+    """
+    if sort.removeprefix("-") not in SORTS:
+        raise Invalid.at(("query", "sort"), f"sort by one of {', '.join(SORTS)}")
+    after = None if cursor is None else read_cursor(cursor, ("people", sort))
+
+    def work(db: Database) -> Browsed:
+        moment = now or db.now()
+        places = visible_places(db, person)
+        searched = _searched(person, places, wanted, namespace)
+        rows = _page(db, searched, wanted, sort, after, limit + 1, moment)
+        names = {place.id: place for place in places}
+        found = [(SessionSnapshot(*row[:-1]), names[row[-1]]) for row in rows[:limit]]
+        titles = _titles(db, [session for session, place in found if place.readable])
+        items = [_listed(session, place, titles) for session, place in found]
+        count = _count(db, searched, wanted, moment)
+        last = found[-1][0] if len(rows) > limit else None
+        following = last and write_cursor(_place(last, sort), ("people", sort))
+        return Browsed(items, following, min(count, COUNT_CAP), count > COUNT_CAP, places, moment)
+
+    return engine().read(work)
+
+
+def visible_places(db: Database, person: Person) -> list[Place]:
+    """Return the namespaces a person may see, by name. Raises Forbidden when they may see none."""
+    if not person.may_anywhere(Right.VIEW):
+        raise Forbidden(f"this needs the role {role_for(Right.VIEW)}, which you do not hold")
+    return [
+        Place(number, name, person.may(Right.READ_CONTENT, name))
+        for number, name in db.rows("SELECT id, name FROM namespace ORDER BY name")
+        if person.may(Right.VIEW, name)
+    ]
+
+
+def _searched(
+    person: Person, places: Iterable[Place], wanted: SessionFilter, namespace: str | None
+) -> list[Place]:
+    searched = [place for place in places if namespace in (None, place.name)]
+    if namespace is not None and not searched:
+        raise NotFound("there is no such namespace")
+    if not wanted.metadata:
+        return searched
+    readable = [place for place in searched if place.readable]
+    if searched and not readable:
+        person.require(Right.READ_CONTENT, searched[0].name)
+    return readable
+
+
+def _place(session: SessionSnapshot, sort: str) -> list[Any]:
+    return [getattr(session, sort.removeprefix("-")), session.number]
+
+
+def _union(
+    places: Sequence[Place],
+    wanted: SessionFilter,
+    columns: str,
+    ending: str,
+    values: Sequence[Any],
+    now: int,
+) -> tuple[str, list[Any]]:
+    """Ask each namespace through its own index, in one statement."""
+    parts, parameters = [], []
+    for index, place in enumerate(places):
+        conditions, asked = where(wanted, place.id, now)
+        parts.append(
+            f"SELECT * FROM (SELECT {columns} FROM agent_session s WHERE {conditions} {ending})"
+            f" AS part{index}"
+        )
+        parameters += [*asked, *values]
+    return " UNION ALL ".join(parts), parameters
+
+
+def _page(
+    db: Database,
+    places: Sequence[Place],
+    wanted: SessionFilter,
+    sort: str,
+    after: Sequence[Any] | None,
+    limit: int,
+    now: int,
+) -> list[Row]:
+    if not places:
+        return []
+    column, descending = sort.removeprefix("-"), sort.startswith("-")
+    order = "DESC" if descending else "ASC"
+    beyond = (
+        "" if after is None else f"AND (s.{column}, s.id) {'<' if descending else '>'} (%s, %s)"
+    )
+    ending = f"{beyond} ORDER BY s.{column} {order}, s.id {order} LIMIT %s"
+    numbers, parameters = _union(
+        places, wanted, "s.id AS number", ending, [*(after or ()), limit], now
+    )
+    return db.rows(
+        f"SELECT {SESSION_COLUMNS}, s.namespace_id FROM agent_session s"
+        f" JOIN ({numbers}) AS page ON page.number = s.id"
+        f" ORDER BY s.{column} {order}, s.id {order} LIMIT %s",
+        (*parameters, limit),
+    )
+
+
+def _count(db: Database, places: Sequence[Place], wanted: SessionFilter, now: int) -> int:
+    if not places:
+        return 0
+    ones, parameters = _union(places, wanted, "1 AS one", "LIMIT %s", [COUNT_CAP + 1], now)
+    row = db.row(f"SELECT count(*) FROM ({ones}) AS found", parameters)
+    return int(row[0]) if row else 0
+
+
+def _listed(session: SessionSnapshot, place: Place, titles: Mapping[int, str]) -> Listed:
+    if not place.readable or session.purge_receipt is not None:
+        return Listed(session._replace(title=None), place, None)
+    return Listed(session, place, session.title or titles.get(session.number))
+
+
+def _titles(db: Database, sessions: Iterable[SessionSnapshot]) -> dict[int, str]:
+    """Make titles from the first user message of those sessions that were given none."""
+    numbers = [s.number for s in sessions if s.title is None and s.purge_receipt is None]
+    if not numbers:
+        return {}
+    rows = db.rows(
+        "SELECT s.id, m.payload FROM agent_session s JOIN message m ON m.id ="
+        " (SELECT min(f.id) FROM (SELECT x.id, x.role FROM message x WHERE x.id > s.id * 4294967296"
+        " AND x.id <= s.id * 4294967296 + s.last_seq ORDER BY x.id LIMIT %s) AS f"
+        " WHERE f.role = 'user')"
+        f" WHERE m.size_bytes <= %s AND s.id IN ({', '.join(['%s'] * len(numbers))})",
+        (_LOOKED_AT, _LARGEST_TITLED, *numbers),
+    )
+    titles = {number: make_title(payload) for number, payload in rows}
+    return {number: title for number, title in titles.items() if title}
+
+
+def make_title(payload: str) -> str:
+    """Make a title from a message: the beginning of its text on one line."""
+    text = " ".join(" ".join(texts(json.loads(payload).get("content"))).split())
+    return text if len(text) <= _TITLE_LENGTH else f"{text[: _TITLE_LENGTH - 1].rstrip()}…"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """One session as its page shows it; metadata, state and title only for those who may read."""
+
+    session: SessionSnapshot
+    place: Place
+    title: str | None
+    policy: Policy
+    now: int
+
+
+def view_session(*, person: Person, uid: str, now: int | None = None) -> SessionView:
+    """Return a session by its uid, ended ones too. Raises NotFound for others' and purged ones."""
+
+    def work(db: Database) -> SessionView:
+        moment = now or db.now()
+        session, place = find_visible(db, person, uid)
+        policy = find_policy(db, place.id, session.session_id)
+        titles = _titles(db, [session]) if place.readable else {}
+        listed = _listed(session, place, titles)
+        shown = listed.session
+        if not place.readable:
+            shown = shown._replace(metadata=None, state=None)
+        return SessionView(shown, place, listed.title, policy, moment)
+
+    return engine().read(work)
+
+
+def find_visible(db: Database, person: Person, uid: str) -> tuple[SessionSnapshot, Place]:
+    """Return a session that a person may see, and where. Raises NotFound."""
+    row = db.row(
+        f"SELECT {SESSION_COLUMNS}, d.metadata, d.state, n.id, n.name FROM agent_session s"
+        " JOIN namespace n ON n.id = s.namespace_id"
+        " LEFT JOIN session_document d ON d.session_id = s.id"
+        " WHERE s.uid = %s AND s.purge_receipt IS NULL",
+        (uid,),
+    )
+    if row is None or not person.may(Right.VIEW, row[-1]):
+        raise NotFound("there is no such session")
+    place = Place(row[-2], row[-1], person.may(Right.READ_CONTENT, row[-1]))
+    return SessionSnapshot(*row[:-2]), place
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The uids of the sessions before and after one in a list."""
+
+    previous: str | None
+    following: str | None
+
+
+def find_neighbours(
+    *,
+    person: Person,
+    uid: str,
+    wanted: SessionFilter,
+    namespace: str | None = None,
+    sort: str = "-last_activity_at",
+    now: int | None = None,
+) -> Neighbours:
+    """Return what comes before and after a session in the list that this filter makes."""
+    back = sort[1:] if sort.startswith("-") else f"-{sort}"
+    if sort.removeprefix("-") not in SORTS:
+        return Neighbours(None, None)
+
+    def work(db: Database) -> Neighbours:
+        moment = now or db.now()
+        session, _ = find_visible(db, person, uid)
+        # What is being purged has no page to go to.
+        searched = _searched(person, visible_places(db, person), wanted, namespace)
+        here = _place(session, sort)
+        found = [
+            next(
+                (
+                    row[1]
+                    for row in _page(db, searched, wanted, order, here, 5, moment)
+                    if not row[22]
+                ),
+                None,
+            )
+            for order in (back, sort)
+        ]
+        return Neighbours(*found)
+
+    return engine().read(work)
