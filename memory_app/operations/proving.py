@@ -55,7 +55,7 @@ def browse_receipts(
             parameters += after
         found = find_receipts(db, conditions, parameters, limit + 1) if places else []
         last = found[limit - 1] if len(found) > limit else None
-        following = last and write_cursor([last.requested_at, last.id], list_of)
+        following = write_cursor([last.requested_at, last.id], list_of) if last else None
         return Receipts(found[:limit], following, places)
 
     return engine().read(work)
