@@ -2,6 +2,7 @@
 
 from memory_app.models.agent_session import AgentSession, SessionDocument, SessionFacet
 from memory_app.models.api_key import ApiKey, Scope
+from memory_app.models.cleanup_run import CleanupRun
 from memory_app.models.erasure import Erasure
 from memory_app.models.message import Message
 from memory_app.models.namespace import Namespace
@@ -13,6 +14,7 @@ from memory_app.models.retention_policy import OnExpired, RetentionPolicy
 __all__ = [
     "AgentSession",
     "ApiKey",
+    "CleanupRun",
     "Erasure",
     "Message",
     "Namespace",

@@ -94,6 +94,31 @@ def _verdict(one: Shown, row: Row) -> str:
     return "purge" if same and matches else "changed"
 
 
+# Past its time and its grace, by the parameters namespace, now, now, now.
+DUE: Final = (
+    "s.namespace_id = %s AND s.expires_at <= %s AND s.expires_at + s.grace <= %s"
+    " AND s.purge_not_before <= %s AND s.purge_receipt IS NULL"
+)
+
+
+def lock_due(db: Database, namespace_id: int, limit: int, now: int) -> list[Row]:
+    """Lock the sessions of a namespace that have been due longest.
+
+    Oldest first, so that an interrupted run has always done the most overdue work.
+    """
+    return db.rows(
+        "SELECT s.id, 0, 0, 0, 0, s.session_id, s.user_id FROM agent_session s"
+        f" WHERE {DUE} ORDER BY s.expires_at, s.id LIMIT %s {{for_update_skipping}}",
+        (namespace_id, now, now, now, limit),
+    )
+
+
+def close_due(db: Database, receipt: str, namespace_id: int, due: list[Row], now: int) -> None:
+    """Close sessions that are due and locked."""
+    for row in due:
+        _close(db, receipt, namespace_id, row, now)
+
+
 def _close(db: Database, receipt: str, namespace_id: int, row: Row, now: int) -> None:
     number, session_id, user_id = row[0], row[5], row[6]
     db.run(

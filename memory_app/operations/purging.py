@@ -129,12 +129,19 @@ def _step(db: Database, receipt: str, now: int) -> int:
     if close_previewed(db, receipt, counts, now):
         write_counts(db, receipt, counts)
         return 1
+    left = delete_closed(db, receipt, counts, now)
+    if not left:
+        close_receipt(db, receipt, counts, now)
+    return left
+
+
+def delete_closed(db: Database, receipt: str, counts: dict[str, int], now: int) -> int:
+    """Delete up to a batch of the sessions closed under a receipt; return how many are left."""
     budget = BATCH
     while budget > 0:
         session = db.row(_NEXT, (receipt,))
         if session is None:
-            close_receipt(db, receipt, counts, now)
-            return 0
+            break
         number, uid, namespace = session
         messages, size, last = _measure_batch(db, number, budget)
         if messages:
@@ -149,8 +156,7 @@ def _step(db: Database, receipt: str, now: int) -> int:
             enter_removal(db, namespace=namespace, uid=uid, ranges=[(1, last)], now=now)
     write_counts(db, receipt, counts)
     row = db.row("SELECT count(*) FROM agent_session WHERE purge_receipt = %s", (receipt,))
-    assert row is not None
-    return max(int(row[0]), 1)
+    return int(row[0]) if row else 0
 
 
 _NEXT = (

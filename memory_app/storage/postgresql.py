@@ -27,6 +27,8 @@ class PostgreSQLDatabase(Database):
         "least": "least",
         "greatest": "greatest",
         "for_update": "FOR UPDATE OF s",
+        # Several cleaners at once each take what the others have not.
+        "for_update_skipping": "FOR UPDATE OF s SKIP LOCKED",
         "unindexed": "",
     }
     parameter = "%s"

@@ -32,7 +32,13 @@ class SQLiteDatabase(Database):
     """A connection of the sqlite3 module."""
 
     # Without statistics SQLite cannot know which index serves; the plus sign rules one out.
-    marks: ClassVar = {"least": "min", "greatest": "max", "for_update": "", "unindexed": "+"}
+    marks: ClassVar = {
+        "least": "min",
+        "greatest": "max",
+        "for_update": "",
+        "unindexed": "+",
+        "for_update_skipping": "",
+    }
     parameter = "?"
     _spelled: ClassVar[dict[str, str]] = {}
 

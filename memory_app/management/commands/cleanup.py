@@ -1,0 +1,95 @@
+"""manage.py cleanup: enforce retention, once or again and again."""
+
+import json
+import signal
+import threading
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from memory_app.management.command import LetheCommand, duration
+from memory_app.moments import SECOND
+from memory_app.operations.cleaning import BATCH_SIZE, CleanedUp, clean_up
+
+
+def _batch(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 10_000:
+        return int(text)
+    raise ArgumentTypeError("a batch has 1 to 10000 sessions")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if seconds > 0:
+        return seconds
+    raise ArgumentTypeError("seconds are a positive number")
+
+
+class Command(LetheCommand):
+    """Run cleanup and say what came of it."""
+
+    help = (
+        "Purge the sessions whose time and grace are over. Safe to run twice at once and to kill at"
+        " any moment: the next run goes on."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take what bounds a run."""
+        parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
+        parser.add_argument("--namespace", help="only this one; all by default")
+        parser.add_argument("--batch-size", type=_batch, default=BATCH_SIZE, metavar="N")
+        parser.add_argument("--max-seconds", type=_seconds, metavar="S", help="stop after so long")
+        parser.add_argument("--every", type=duration, metavar="5m", help="stay, and repeat")
+        parser.add_argument("--json", action="store_true", help="one line of JSON for each run")
+
+    def handle(self, **options: Any) -> None:
+        """Run once, or until a signal asks to stop."""
+        every = options["every"]
+        if every is None:
+            self._run(options)
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        while not stop.is_set():
+            self._run(options)
+            stop.wait(every / SECOND)
+
+    def _run(self, options: dict[str, Any]) -> None:
+        done = clean_up(
+            namespace=options["namespace"],
+            dry_run=options["dry_run"],
+            batch_size=options["batch_size"],
+            max_seconds=options["max_seconds"],
+        )
+        self.stdout.write(_json(done) if options["json"] else _sentence(done))
+
+
+def _json(done: CleanedUp) -> str:
+    return json.dumps(
+        {
+            "run": done.run,
+            "dry_run": done.dry_run,
+            "expired": done.expired,
+            "purged": {
+                "sessions": done.purged.sessions,
+                "messages": done.purged.messages,
+                "bytes": done.purged.bytes,
+            },
+            "held": done.held,
+            "queued": 0,
+            "scrubbed": False,
+            "seconds": round(done.seconds, 3),
+        }
+    )
+
+
+def _sentence(done: CleanedUp) -> str:
+    verb = "would purge" if done.dry_run else "purged"
+    rest = "" if done.complete else "; stopped by --max-seconds, more is due"
+    return (
+        f"{done.expired:,} expired since the last run; {verb} {done.purged.sessions:,} sessions"
+        f" with {done.purged.messages:,} messages, {done.purged.bytes:,} bytes{rest}"
+    )

@@ -1,0 +1,142 @@
+"""Cleanup removes what is due, leaves what is not, and can be stopped anywhere."""
+
+import json
+
+import pytest
+
+from memory_app import moments
+from memory_app.errors import NotFound
+from memory_app.models import AgentSession, CleanupRun, Erasure, Message, Receipt
+from memory_app.moments import DAY, SECOND
+from memory_app.operations import cleaning, purging
+from memory_app.operations.cleaning import Due, clean_up
+from memory_app.operations.journal import journal_path
+from tests.factories import make_caller, make_session
+
+pytestmark = pytest.mark.django_db
+
+NOW = moments.from_rfc3339("2026-11-01T12:00:00Z")
+LATER = NOW + 37 * DAY  # thirty days idle and seven of grace
+
+
+def names() -> list[str]:
+    return sorted(AgentSession.objects.values_list("session_id", flat=True))
+
+
+def test_a_session_is_purged_when_its_grace_is_over_and_not_a_microsecond_before() -> None:
+    make_session(make_caller(), "chat", "Hi", now=NOW)
+    assert clean_up(now=LATER - 1).purged == Due()
+    assert names() == ["chat"]
+    done = clean_up(now=LATER)
+    assert (done.purged.sessions, done.purged.messages) == (1, 1)
+    assert (names(), Message.objects.count()) == ([], 0)
+
+
+def test_what_is_active_or_in_grace_is_left_alone() -> None:
+    ann = make_caller()
+    make_session(ann, "old", now=NOW)
+    make_session(ann, "in-grace", now=NOW + 5 * DAY)
+    make_session(ann, "active", now=NOW + 36 * DAY)
+    clean_up(now=LATER)
+    assert names() == ["active", "in-grace"]
+
+
+def test_a_dry_run_counts_the_same_and_changes_nothing() -> None:
+    ann = make_caller()
+    make_session(ann, "one", "Hi", "Ho", now=NOW)
+    make_session(ann, "two", "Hi", now=NOW + 6 * DAY)
+    dry = clean_up(dry_run=True, now=LATER)
+    assert (names(), CleanupRun.objects.count()) == (["one", "two"], 0)
+    real = clean_up(now=LATER)
+    assert (dry.expired, dry.purged) == (real.expired, real.purged)
+    assert (real.expired, real.purged.sessions, real.purged.messages) == (2, 1, 2)
+
+
+def test_each_run_counts_what_expired_since_the_one_before() -> None:
+    ann = make_caller()
+    make_session(ann, "one", now=NOW)
+    make_session(ann, "two", now=NOW + 2 * DAY)
+    assert clean_up(now=NOW + 31 * DAY).expired == 1
+    assert clean_up(now=NOW + 33 * DAY).expired == 1
+    assert clean_up(now=NOW + 33 * DAY + SECOND).expired == 0
+
+
+def test_a_run_leaves_one_receipt_for_each_namespace_and_one_line_for_each_session() -> None:
+    ann, bob = make_caller("support"), make_caller("travel")
+    for number in range(5):
+        make_session(ann, f"chat-{number}", "Hi", now=NOW)
+    make_session(bob, "trip", now=NOW)
+    clean_up(batch_size=2, now=LATER)
+    receipts = {one.namespace.name: one for one in Receipt.objects.all()}
+    assert receipts.keys() == {"support", "travel"}
+    counts = receipts["support"].counts
+    assert (counts["previewed"], counts["sessions"], counts["messages"]) == (5, 5, 5)
+    assert receipts["support"].verification["result"] == "clear"
+    assert (receipts["support"].kind, receipts["support"].actor) == ("cleanup", "cleanup")
+    assert Erasure.objects.filter(filed=True).count() == 6
+    lines = [json.loads(line) for line in journal_path().read_text().splitlines()]
+    assert {line["uid"] for line in lines} >= set(Erasure.objects.values_list("uid", flat=True))
+
+
+def test_a_run_over_one_namespace_leaves_the_others() -> None:
+    make_session(make_caller("support"), "chat", now=NOW)
+    make_session(make_caller("travel"), "trip", now=NOW)
+    clean_up(namespace="travel", now=LATER)
+    assert names() == ["chat"]
+
+
+def test_an_unknown_namespace_is_refused() -> None:
+    with pytest.raises(NotFound):
+        clean_up(namespace="nowhere")
+
+
+def test_a_run_that_is_killed_half_way_is_finished_by_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ann = make_caller()
+    for number in range(6):
+        make_session(ann, f"chat-{number}", "Hi", "Ho", now=NOW)
+    monkeypatch.setattr(purging, "BATCH", 3)
+    batches = []
+
+    def killed_after_the_second(*arguments: object, **more: object) -> object:
+        if len(batches) == 2:
+            raise KeyboardInterrupt
+        batches.append(1)
+        return real(*arguments, **more)  # type: ignore[arg-type]
+
+    real = cleaning._batch
+    monkeypatch.setattr(cleaning, "_batch", killed_after_the_second)
+    monkeypatch.setattr(cleaning, "_close", lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        clean_up(batch_size=4, now=LATER)
+    assert 0 < len(names()) < 6
+    monkeypatch.undo()
+    clean_up(now=LATER)
+    assert (names(), Message.objects.count()) == ([], 0)
+    assert sum(one.counts["sessions"] for one in Receipt.objects.all()) == 6
+    assert all(one.purged_at for one in Receipt.objects.all())
+
+
+def test_nothing_due_leaves_no_receipt() -> None:
+    make_session(make_caller(), "chat", now=NOW)
+    done = clean_up(now=NOW + DAY)
+    assert (done.complete, Receipt.objects.count(), CleanupRun.objects.count()) == (True, 0, 1)
+
+
+def test_a_session_that_was_begun_anew_keeps_its_successor() -> None:
+    ann = make_caller()
+    make_session(ann, "chat", "first life", now=NOW)
+    make_session(ann, "chat", "second life", now=NOW + 36 * DAY)
+    clean_up(now=LATER)
+    (left,) = AgentSession.objects.all()
+    assert (left.ended_at, Message.objects.get().payload.count("second life")) == (None, 1)
+
+
+def test_a_run_that_is_out_of_time_says_so_and_the_next_goes_on() -> None:
+    ann = make_caller()
+    for number in range(4):
+        make_session(ann, f"chat-{number}", now=NOW)
+    done = clean_up(batch_size=1, max_seconds=1e-9, now=LATER)
+    assert (done.complete, len(names())) == (False, 4)
+    assert clean_up(batch_size=1, now=LATER).purged.sessions == 4
