@@ -27,6 +27,7 @@ FORBIDDEN = {
     ),
     "memory_app.models": (*DOORS, "memory_app.operations", "memory_app.storage", "django.http"),
     "memory_app.storage": (*DOORS, "memory_app.operations", "django.http", "ninja"),
+    "memory_app.serving": (*DOORS, "memory_app.operations", "memory_app.models", "ninja"),
 }
 
 

@@ -1,0 +1,28 @@
+"""manage.py serve: the API and the console over HTTP."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from memory_app.management.command import LetheCommand, WrongUsage
+from memory_app.serving import serve
+
+
+class Command(LetheCommand):
+    """Serve until SIGTERM or Ctrl-C; requests in flight are still answered."""
+
+    help = "Serve the API and the console until SIGTERM or Ctrl-C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument(
+            "--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="default: 127.0.0.1:8000"
+        )
+        parser.add_argument(
+            "--workers", type=int, default=1, metavar="N", help="processes (default: 1)"
+        )
+
+    def handle(self, **options: Any) -> None:
+        """Serve."""
+        if options["workers"] < 1:
+            raise WrongUsage("--workers is at least 1")
+        serve(bind=options["bind"], workers=options["workers"])

@@ -1,0 +1,141 @@
+"""Run Django behind granian: bodies are awaited in its event loop, views run on threads.
+
+In granian's WSGI mode the thread that runs a view also waits for the body, so a few slow clients
+stop everybody. Here a slow client costs no thread (docs/server.md has the measurements).
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Final
+
+from django.core.wsgi import get_wsgi_application
+from granian.rsgi import HTTPProtocol, Scope
+
+from memory_app.errors import Refusal
+from memory_app.serving import spool
+from memory_app.serving.environ import build_environ
+from memory_app.serving.uploads import Held, Limits, Upload
+
+logger = logging.getLogger("lethe.serving")
+
+Headers = list[tuple[str, str]]
+Done = asyncio.Future[None]
+
+_REFUSALS: Final = {
+    "invalid": (422, "The request breaks a rule"),
+    "timeout": (408, "The body came too slowly"),
+    "too_large": (413, "Too many bytes"),
+    "unavailable": (503, "Not available now"),
+    "internal": (500, "An error in Lethe"),
+}
+
+
+def refuse(protocol: HTTPProtocol, code: str, detail: str) -> None:
+    """Answer with a problem (RFC 9457), and close the connection."""
+    status, title = _REFUSALS[code]
+    request_id = secrets.token_hex(8)
+    headers = [
+        ("content-type", "application/problem+json"),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("x-request-id", request_id),
+        ("connection", "close"),
+    ]
+    if code == "unavailable":
+        headers.append(("retry-after", "1"))
+    problem = {
+        "type": f"urn:lethe:problem:{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": request_id,
+    }
+    protocol.response_bytes(status, headers, json.dumps(problem).encode())
+
+
+def _start(kept: Headers, status: str, headers: Headers, *exception: Any) -> Callable[..., Any]:
+    """Keep the headers that Django begins its answer with (WSGI's start_response)."""
+    kept.extend(headers)
+    return kept.append
+
+
+class Bridge:
+    """An RSGI application in front of Django's WSGI handler."""
+
+    def __init__(self, *, threads: int, multiprocess: bool, limits: Limits) -> None:
+        self._django = get_wsgi_application()
+        self._threads = threads
+        self._multiprocess = multiprocess
+        self._limits = limits
+        self._held = Held()
+        self._requests: SimpleQueue[tuple[Scope, HTTPProtocol, bytes, Done]] = SimpleQueue()
+        self._answered: deque[Done] = deque()
+        self._waking = False
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the threads, in the process that serves."""
+        self._loop = loop
+        for number in range(1, self._threads + 1):
+            threading.Thread(target=self._work, name=f"views-{number}", daemon=True).start()
+
+    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
+        """Have a thread answer, once the body is here; granian wants us to stay until then."""
+        upload = Upload(scope, protocol, self._limits, self._held)
+        try:
+            body = await upload.read()
+        except Refusal as refusal:
+            refuse(protocol, refusal.code, refusal.detail)
+            upload.release()
+            if refusal.code != "timeout":
+                await upload.drain()
+            return
+        answered: Done = self._loop.create_future()
+        self._requests.put((scope, protocol, body, answered))
+        try:
+            await answered
+        finally:
+            upload.release()
+
+    def _work(self) -> None:
+        while True:
+            scope, protocol, body, answered = self._requests.get()
+            try:
+                self._answer(scope, protocol, body)
+            except spool.ClientLeft:
+                pass
+            except BaseException:
+                # Also what tries to end the thread, and what granian cannot send.
+                logger.exception("a request failed outside its view")
+                refuse(protocol, "internal", "the request failed")
+            self._answered.append(answered)
+            # One wake-up serves all that were answered until the loop comes to it.
+            if not self._waking:
+                self._waking = True
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._waking = False
+        while self._answered:
+            answered = self._answered.popleft()
+            if not answered.done():
+                answered.set_result(None)
+
+    def _answer(self, scope: Scope, protocol: HTTPProtocol, body: bytes) -> None:
+        environ = build_environ(scope, body, multiprocess=self._multiprocess)
+        headers: Headers = []
+        response: Any = self._django(environ, partial(_start, headers))
+        try:
+            if response.streaming:
+                spool.send(protocol, response, headers, self._loop)
+            else:
+                protocol.response_bytes(response.status_code, headers, response.content)
+        finally:
+            response.close()
