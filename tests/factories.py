@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from memory_app.operations.keys import Caller, create_key, verify_key
-from memory_app.operations.receiving import IncomingMessage, receive_message
+from memory_app.operations.receiving import IncomingMessage, receive_change, receive_message
 from memory_app.operations.recording import Recorded, Recording, add_events
+from memory_app.operations.sessions import SessionAt, create_session
 from memory_app.strict_json import Keep, decode
 
 ALL_SCOPES = ("read", "write", "purge")
@@ -36,5 +37,24 @@ def make_session(
     return add_events(
         caller=caller,
         recording=Recording(session_id=session_id, events=events, batch=True),
+        now=now,
+    )
+
+
+def begin_session(
+    caller: Caller,
+    session_id: str | None = None,
+    *,
+    expires_at: int | None = None,
+    now: int | None = None,
+    **fields: Any,
+) -> SessionAt:
+    """Begin a session without messages, with these fields of sessions/create."""
+    body = decode(json.dumps(fields), {"metadata": Keep, "state": Keep})
+    return create_session(
+        caller=caller,
+        session_id=session_id,
+        change=receive_change(body, ("body",)),
+        expires_at=expires_at,
         now=now,
     )
