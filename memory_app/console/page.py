@@ -49,15 +49,17 @@ def render(
     status: int = 200,
     push: str | None = None,
     replace: str | None = None,
+    retarget: str | None = None,
 ) -> HttpResponse:
     """Answer with the template `page`, or with `fragment` alone when htmx asks for a part.
 
     `page` includes `fragment`, and both get the same context. `push` and `replace` are what the
-    address bar then shows: a new entry in the history, or the present one corrected. What waits in
-    django.contrib.messages is shown by either.
+    address bar then shows: a new entry in the history, or the present one corrected. `retarget`
+    puts the fragment elsewhere than where htmx was told to. What waits in django.contrib.messages
+    is shown by either.
     """
     whole = fragment is None or not wants_fragment(request)
-    body = render_to_string(page if whole else str(fragment), dict(context or {}), request)
+    body: str = render_to_string(page if whole else str(fragment), dict(context or {}), request)
     if not whole:
         body += _toasts(request)
     response = _varying(HttpResponse(body, status=status))
@@ -66,6 +68,8 @@ def render(
             response["HX-Push-Url"] = push
         elif replace is not None:
             response["HX-Replace-Url"] = replace
+    if not whole and retarget is not None:
+        response["HX-Retarget"] = retarget
     return response
 
 
@@ -85,7 +89,7 @@ def notice(request: HttpRequest, text: str, *, status: int) -> HttpResponse:
 def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
     """Send the reader to sign in, and back here afterwards."""
     if from_htmx(request):
-        url = _sign_in_url(_open_page(request))
+        url = _sign_in_url(open_page(request))
         return _varying(HttpResponse(status=401, headers={"HX-Redirect": url}))
     back = request.get_full_path() if request.method == "GET" else ""
     return _varying(HttpResponseRedirect(_sign_in_url(back)))
@@ -99,7 +103,7 @@ def safe_path(request: HttpRequest, url: str) -> str:
     return url if mine else ""
 
 
-def _open_page(request: HttpRequest) -> str:
+def open_page(request: HttpRequest) -> str:
     """Return the path of the page that the reader has open, from which htmx asked for a part."""
     current = safe_path(request, request.headers.get("HX-Current-URL", ""))
     parts = urlsplit(current)
