@@ -11,7 +11,8 @@ run: .venv/run ## Prepare everything and serve on http://127.0.0.1:8000
 	@$(BIN)/python manage.py first_run
 	@exec $(BIN)/python manage.py serve
 
-test: .venv/dev ## Run every test, on SQLite and on PostgreSQL at once
+test: .venv/dev ## Run every test: in a browser, then on SQLite and on PostgreSQL at once
+	@$(BIN)/python -m pytest tests/browser
 	@$(BIN)/python -m pytest --dist each \
 		--tx popen//env:LETHE_TEST_DATABASE=sqlite \
 		--tx popen//env:LETHE_TEST_DATABASE=postgresql

@@ -177,6 +177,8 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # The longest that anyone stays signed in; memory_app/console/middleware.py also ends idle ones.
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# In a cookie, what the console said would stay in the browser.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "memory_app.console.views.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [LETHE_PUBLIC_URL] if LETHE_PUBLIC_URL else []
 

@@ -1,6 +1,5 @@
 """Keep every page private, and answer what was refused."""
 
-import logging
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -11,12 +10,10 @@ from memory_app import moments
 from memory_app.console import page
 from memory_app.console.views import errors
 from memory_app.errors import Refusal
-from memory_app.operations.rights import find_person
+from memory_app.operations.rights import Person, find_person
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 GetResponse = Callable[[HttpRequest], HttpResponse]
-
-logger = logging.getLogger("lethe.console")
 
 MINUTE: Final = 60 * moments.SECOND
 # Without an act of the person for so long, or after so long in any case, they sign in anew.
@@ -25,6 +22,13 @@ ABSOLUTE: Final = 12 * 60 * MINUTE
 
 SIGNED_IN_AT: Final = "signed_in_at"
 SEEN_AT: Final = "seen_at"
+
+
+class ConsoleRequest(HttpRequest):
+    """What a private view gets: a request with an id, of a person who is signed in."""
+
+    request_id: str
+    person: Person
 
 
 def public(view: View) -> View:
@@ -41,6 +45,10 @@ class Frame:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, drawing a page for what Django answers without one."""
+        try:
+            self._recognise(request)
+        except Refusal as refusal:
+            return errors.refused(request, refusal)
         response = self.get_response(request)
         if isinstance(response, HttpResponseNotAllowed) and not response.content:
             return errors.method_not_allowed(request, response["Allow"])
@@ -50,19 +58,22 @@ class Frame:
         self, request: HttpRequest, view: Callable[..., HttpResponse], *_: Any
     ) -> HttpResponse | None:
         """Stop whoever is not signed in, or no longer."""
+        if request.user.is_authenticated or getattr(view, "open_to_all", False):
+            return None
+        return page.ask_to_sign_in(request)
+
+    def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
+        """Present a refusal; anything else is an error of ours."""
+        return errors.refused(request, problem) if isinstance(problem, Refusal) else None
+
+    def _recognise(self, request: HttpRequest) -> None:
+        """Note on the request who is signed in and what they may do now."""
         self._end_if_due(request)
         user = request.user
         if user.is_authenticated:
             request.person = find_person(  # type: ignore[attr-defined]
                 operator_id=user.pk, username=user.get_username()
             )
-        elif not getattr(view, "open_to_all", False):
-            return page.ask_to_sign_in(request)
-        return None
-
-    def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
-        """Present a refusal; anything else is an error of ours."""
-        return errors.refused(request, problem) if isinstance(problem, Refusal) else None
 
     @staticmethod
     def _end_if_due(request: HttpRequest) -> None:

@@ -82,12 +82,16 @@ class Person:
     def titles(self) -> tuple[str, ...]:
         """Return the names of all roles held somewhere, the least first."""
         held = frozenset[str]().union(*self.roles.values())
-        return tuple(Role(role).label for role in RIGHTS if role in held)
+        return tuple(_title(role) for role in RIGHTS if role in held)
 
 
 def role_for(right: str) -> str:
     """Return the name of the least role that gives the right."""
-    return next(str(Role(role).label) for role, rights in RIGHTS.items() if right in rights)
+    return next(_title(role) for role, rights in RIGHTS.items() if right in rights)
+
+
+def _title(role: str) -> str:
+    return role.replace("_", " ").capitalize()
 
 
 def find_person(*, operator_id: int, username: str) -> Person:

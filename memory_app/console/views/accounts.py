@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from memory_app.console import middleware, navigation, page
-from memory_app.console.middleware import public
+from memory_app.console.middleware import ConsoleRequest, public
 from memory_app.console.views import errors
 
 YEAR: Final = 365 * 24 * 60 * 60
@@ -62,10 +62,9 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: ConsoleRequest) -> HttpResponse:
     """Send people to the first page that is theirs, or say honestly that there is none."""
-    person = request.person  # type: ignore[attr-defined]
-    first = navigation.first_page(person)
+    first = navigation.first_page(request.person)
     if first:
         return page.redirect(request, first)
     return page.render(request, page="console/nothing_yet.html")

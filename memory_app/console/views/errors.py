@@ -1,15 +1,11 @@
 """What people see when something is refused or fails: a page, or a toast where htmx asked."""
 
-import logging
-import sys
 from typing import Final, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 
 from memory_app.console import page
 from memory_app.errors import Refusal
-
-logger = logging.getLogger("lethe.console")
 
 
 class Trouble(NamedTuple):
@@ -70,10 +66,20 @@ REFUSALS: Final[dict[str, Trouble]] = {
     "not_found": NOT_FOUND,
     "session_exists": Trouble(409, "The session exists", "Open it instead."),
     "message_conflict": Trouble(409, "The message id is taken", "Use another id."),
-    "user_conflict": Trouble(409, "The session is another person's", "Nothing was changed."),
+    "user_conflict": Trouble(409, "The session belongs to another user", "Nothing was changed."),
     "revision_conflict": Trouble(
         409, "It has changed meanwhile", "Reload to see how it is now. Nothing was changed."
     ),
+    "preview_stale": Trouble(
+        409,
+        "The preview is out of date",
+        "Look at it again before anything is removed. Nothing was changed.",
+        "hourglass",
+    ),
+    "held": Trouble(
+        423, "A legal hold forbids this", "It can be done after the hold is released.", "lock"
+    ),
+    "rate_limited": Trouble(429, "Too many requests", "Wait a moment, then try again."),
     "session_expired": Trouble(410, "The session is past its time", "Restore it first."),
     "too_large": Trouble(413, "This is too large", "Send less at once."),
     "unsupported_media_type": Trouble(415, "This cannot be read", "Send a form."),
@@ -130,14 +136,5 @@ def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Log where it failed, without a word of what was handled, and answer with the request id."""
-    logger.error(
-        "a page failed",
-        exc_info=sys.exc_info(),
-        extra={
-            "request_id": getattr(request, "request_id", ""),
-            "operation": getattr(request.resolver_match, "view_name", ""),
-            "status": 500,
-        },
-    )
+    """Answer after a failure of ours; the log has where, under the request id."""
     return show(request, ERROR)
