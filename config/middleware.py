@@ -23,16 +23,21 @@ _CONSOLE_POLICY = (
 )
 # Swagger UI draws its icons from data: URLs in its stylesheet; the page shows no stored content.
 _DOCS_POLICY = _CONSOLE_POLICY.replace("img-src 'self'", "img-src 'self' data:")
-_API_POLICY = "default-src 'none'; frame-ancestors 'none'"
-
-_HEADERS = {
+_API_HEADERS = {
     "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_PAGE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": _CONSOLE_POLICY,
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
-    "Cache-Control": "no-store",
 }
+_DOCS_HEADERS = _PAGE_HEADERS | {"Content-Security-Policy": _DOCS_POLICY}
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -53,17 +58,16 @@ class Envelope:
         response = self.get_response(request)
         headers = response.headers
         headers["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
-        for name, value in _HEADERS.items():
+        for name, value in self._headers(request).items():
             if name not in headers:
                 headers[name] = value
-        headers["Content-Security-Policy"] = self._policy(request)
         return response
 
     @staticmethod
-    def _policy(request: HttpRequest) -> str:
+    def _headers(request: HttpRequest) -> dict[str, str]:
         if not is_api(request):
-            return _CONSOLE_POLICY
-        return _DOCS_POLICY if request.path_info == "/api/v1/docs" else _API_POLICY
+            return _PAGE_HEADERS
+        return _DOCS_HEADERS if request.path_info == "/api/v1/docs" else _API_HEADERS
 
 
 class StaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc]
