@@ -54,6 +54,7 @@ class _Caller:
         self.requests = requests
         self.received = bytearray()
         self.needed = -1
+        self.chunked = False
         self.status = 0
         self.sent_at = 0.0
 
@@ -78,6 +79,9 @@ class _Caller:
             at = head.find(b"content-length:")
             length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
             self.needed = end + 4 + length
+            self.chunked = b"transfer-encoding: chunked" in head
+        if self.chunked:
+            return self.received.endswith(b"\r\n0\r\n\r\n")
         return len(self.received) >= self.needed
 
 
@@ -101,7 +105,10 @@ def run(
         caller.send()
     outstanding = callers
     while outstanding:
-        for key, _ in waiting.select(5):
+        ready = waiting.select(5)
+        if not ready:
+            raise TimeoutError("the server gave no answer for 5 seconds")
+        for key, _ in ready:
             caller = key.data
             if not caller.receive():
                 continue
