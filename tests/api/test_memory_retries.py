@@ -32,7 +32,7 @@ def test_a_repeated_message_is_stored_once(api: Api) -> None:
     ("message", "state"),
     [
         (
-            ' {"o":{"b":[true, null],"a":1}, "n":1.1,\n"content":"H\\u0069", "role":"user","id":"m-1"}',
+            '{"o":{"b":[true,null],"a":1},"n":1.1,\n"content":"H\\u0069","id":"m-1","role":"user"}',
             '{"s":2.0}',
         ),
         (MESSAGE.replace("1.10", "11e-1"), '{ "s" : 20e-1 }'),
