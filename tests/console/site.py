@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.template import RequestContext, Template
 from django.urls import include, path
 
 from config import urls
@@ -40,7 +41,35 @@ def moving(request: HttpRequest) -> HttpResponse:
     return page.redirect(request, "/elsewhere/")
 
 
+_PARTS = """{% extends "base.html" %}{% block title %}Parts{% endblock %}{% block main %}
+<h1>Parts</h1><section id="results"><p>Rows as they were</p></section>
+{% for path in paths %}
+<a class="btn" href="{{ path }}" hx-get="{{ path }}" hx-target="#results">{{ path }}</a>
+{% endfor %}
+<a class="btn" id="ask" href="/dialog/" hx-get="/dialog/" hx-target="#modal-slot">Ask</a>
+{% endblock %}"""
+_DIALOG = """<dialog class="modal" aria-labelledby="question" data-modal>
+<form method="post" action="/moving/" hx-post="/moving/" hx-target="#modal-slot">{% csrf_token %}
+<header><h2 id="question">Purge one session?</h2></header>
+<footer><a class="btn" href="/parts/" data-close>Keep it</a>
+<button class="btn">Purge</button></footer>
+</form></dialog>"""
+
+
+def parts(request: HttpRequest) -> HttpResponse:
+    """Show links that htmx answers in place."""
+    paths = ["/speaking/", "/broken/", "/refusing/?code=forbidden", "/nothing/"]
+    return HttpResponse(Template(_PARTS).render(RequestContext(request, {"paths": paths})))
+
+
+def dialog(request: HttpRequest) -> HttpResponse:
+    """Ask before an act."""
+    return HttpResponse(Template(_DIALOG).render(RequestContext(request)))
+
+
 urlpatterns = [
+    path("parts/", parts),
+    path("dialog/", dialog),
     path("broken/", broken),
     path("refusing/", refusing),
     path("speaking/", speaking),
