@@ -11,6 +11,10 @@ run: .venv/run ## Prepare everything and serve on http://127.0.0.1:8000
 	@$(BIN)/python manage.py first_run
 	@exec $(BIN)/python manage.py serve
 
+demo: .venv/run ## Add real conversations, in every state, to look at
+	@$(BIN)/python manage.py first_run
+	@$(BIN)/python manage.py demo
+
 test: .venv/dev ## Run every test: in a browser, then on SQLite and on PostgreSQL at once
 	@$(BIN)/python -m pytest tests/browser
 	@$(BIN)/python -m pytest --dist each \
