@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from memory_app.errors import Refusal
@@ -28,7 +28,7 @@ def check_readiness() -> Readiness:
         with engine().refusals():
             executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
             plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except Refusal:
+    except (Refusal, DatabaseError, engine().driver_error):
         return Readiness(ready=False, database="unreachable", migrations="unknown")
     if plan:
         return Readiness(ready=False, database="ok", migrations="pending")
