@@ -67,7 +67,11 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["django.templatetags.static", "memory_app.console.templatetags"],
+            "builtins": [
+                "django.templatetags.static",
+                "memory_app.console.templatetags",
+                "memory_app.console.reading_tags",
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -164,13 +168,13 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 # What the console calls the place where it runs, on every page: "production", "staging".
 LETHE_ENVIRONMENT = env.text("LETHE_ENVIRONMENT", _public.hostname or "local")
-LETHE_THEME_COOKIE = "theme"
+LETHE_COOKIE_PREFIX = ""
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 if _public.scheme == "https":
     SESSION_COOKIE_NAME = "__Host-sid"
     CSRF_COOKIE_NAME = "__Host-csrf"
-    LETHE_THEME_COOKIE = "__Host-theme"
+    LETHE_COOKIE_PREFIX = "__Host-"
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

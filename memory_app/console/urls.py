@@ -1,8 +1,25 @@
 """Where the pages are."""
 
-from django.urls import path
+from django.urls import path, re_path, register_converter
+from django.urls.converters import StringConverter
 
-from memory_app.console.views import accounts
+from memory_app.console.views import accounts, downloads, purges, receipts, sessions, transcripts
+
+
+class Uid(StringConverter):
+    """The random id of a session."""
+
+    regex = "[0-9a-f]{32}"
+
+
+class Token(StringConverter):
+    """The random id of a preview or a receipt."""
+
+    regex = "[a-z]{3}_[0-9a-f]{32}"
+
+
+register_converter(Uid, "uid")
+register_converter(Token, "token")
 
 app_name = "console"
 
@@ -10,5 +27,17 @@ urlpatterns = [
     path("", accounts.home, name="home"),
     path("sign-in/", accounts.sign_in, name="sign_in"),
     path("sign-out/", accounts.sign_out, name="sign_out"),
-    path("theme/", accounts.theme, name="theme"),
+    path("preferences/", accounts.prefer, name="preferences"),
+    path("sessions/", sessions.index, name="sessions"),
+    path("sessions/act/", sessions.act, name="act"),
+    path("sessions/<uid:uid>/", transcripts.session, name="session"),
+    path("sessions/<uid:uid>/messages/<int:seq>/", transcripts.message, name="message"),
+    re_path(
+        r"^sessions/(?P<uid>[0-9a-f]{32})/session\.(?P<kind>jsonl|md)$",
+        downloads.download,
+        name="download",
+    ),
+    path("purges/<token:token>/", purges.confirm, name="purge"),
+    path("receipts/", receipts.index, name="receipts"),
+    path("receipts/<token:receipt>/", receipts.detail, name="receipt"),
 ]

@@ -60,7 +60,7 @@ def export_sessions(
         rows = db.rows(_SESSIONS.replace("{where}", conditions), (*parameters, number, last))
         for row in rows:
             session = SessionSnapshot(*row)
-            count = _write_session(db, session, write)
+            count = write_session(db, session, write)
             done.sessions += 1
             done.messages += count
             done.expired += session.status(moment) == "expired"
@@ -109,11 +109,11 @@ _SESSIONS = (
 )
 
 
-def _write_session(db: Database, session: SessionSnapshot, write: Write) -> int:
+def write_session(db: Database, session: SessionSnapshot, write: Write) -> int:
     """Write one line; return how many messages it has."""
     write(_head(session))
     seq = count = 0
-    for events in _pages(db, session):
+    for events in read_pages(db, session):
         items = []
         for event in events:
             items.append(_item(event, session, seq + 1))
@@ -166,7 +166,7 @@ def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _pages(db: Database, session: SessionSnapshot) -> Iterator[list[Event]]:
+def read_pages(db: Database, session: SessionSnapshot) -> Iterator[list[Event]]:
     """Read the messages of a session in order, as many at once as memory shall hold."""
     start, end = session.number << SEQ_BITS, (session.number << SEQ_BITS) + conf.MAX_SEQ
     if session.message_count > _MESSAGES_AT_ONCE or session.size_bytes > _BYTES_AT_ONCE:

@@ -46,7 +46,7 @@ class PreviewView:
 def preview(
     *,
     actor: Actor,
-    namespace: str,
+    namespace: str | None = None,
     wanted: SessionFilter | None = None,
     uids: Sequence[str] = (),
     right: Right = Right.PURGE,
@@ -55,15 +55,18 @@ def preview(
     """Fix the sessions that match a filter, or those chosen by uid, for one act of this actor.
 
     `right` is what the act needs. Sessions of other namespaces and sessions that are being purged
-    are no part of it. Raises NotFound, Forbidden and Invalid.
+    are no part of it. Without a namespace it is that of the chosen sessions. Raises NotFound,
+    Forbidden and Invalid.
     """
     if (wanted is None) == (not uids):
         raise Invalid("name a filter or sessions, and not both")
     if len(uids) > MAX_CHOSEN:
         raise Invalid(f"at most {MAX_CHOSEN} sessions are chosen one by one; use a filter")
+    if namespace is None:
+        namespace = engine().read(lambda db: _shared_namespace(db, actor, uids))
     token = f"prv_{secrets.token_hex(16)}"
     moment, namespace_id = engine().write(
-        lambda db: _open(db, token, actor, namespace, wanted, right, now)
+        lambda db: _open(db, token, actor, str(namespace), wanted, right, now)
     )
     if wanted is None:
         marks = ", ".join(["%s"] * len(uids))
@@ -74,6 +77,24 @@ def preview(
     _fix_all(token, conditions, parameters)
     engine().write(lambda db: _measure(db, token))
     return read_preview(actor=actor, token=token, right=right, now=moment)
+
+
+def _shared_namespace(db: Database, actor: Actor, uids: Sequence[str]) -> str:
+    """Return the namespace of all chosen sessions: an act and its receipt belong to one."""
+    if not uids:
+        raise Invalid("name the namespace of the filter")
+    rows = db.rows(
+        "SELECT DISTINCT n.name FROM agent_session s JOIN namespace n ON n.id = s.namespace_id"
+        f" WHERE s.purge_receipt IS NULL AND s.uid IN ({', '.join(['%s'] * len(uids))})",
+        uids,
+    )
+    names = [name for (name,) in rows if isinstance(actor, Caller) or actor.may(Right.VIEW, name)]
+    if not names:
+        raise NotFound("none of the sessions is there")
+    if len(names) > 1:
+        raise Invalid("a purge and its receipt belong to one namespace; choose sessions of one")
+    found: str = names[0]
+    return found
 
 
 def _open(

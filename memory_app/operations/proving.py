@@ -12,6 +12,7 @@ from memory_app.operations.receipts import (
     find_receipts,
     subject_digest,
 )
+from memory_app.operations.receiving import check_id
 from memory_app.operations.rights import Person
 from memory_app.operations.viewing import Place, visible_places
 from memory_app.storage import Database, engine
@@ -41,6 +42,8 @@ def browse_receipts(
     """
     if kind and kind not in ReceiptKind.values:
         raise Invalid.at(("query", "kind"), f"a kind is one of {', '.join(ReceiptKind.values)}")
+    if known_id:
+        check_id(known_id, ("query", "id"), "an id")
     list_of = ("receipts", known_id, kind)
     after = None if cursor is None else read_cursor(cursor, list_of)
 

@@ -1,0 +1,266 @@
+"""What a list of sessions is asked for: from the query string and back, and in words."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+
+from memory_app import moments
+from memory_app.errors import Invalid
+from memory_app.moments import DAY, to_datetime
+from memory_app.operations.browsing import SORTS, STATUSES, SessionFilter
+
+DEFAULT_SORT: Final = "-last_activity_at"
+HOUR: Final = DAY // 24
+
+
+class Span(NamedTuple):
+    """A choice of the time field: what it says, and the bound it sets, from now."""
+
+    label: str
+    field: str
+    offset: int
+    least: str | None = None
+
+
+SPANS: Final[Mapping[str, Span]] = {
+    "24h": Span("Active in the last 24 hours", "active_after", -24 * HOUR),
+    "7d": Span("Active in the last 7 days", "active_after", -7 * DAY),
+    "30d": Span("Active in the last 30 days", "active_after", -30 * DAY),
+    "quiet-30d": Span("Quiet for 30 days", "active_before", -30 * DAY),
+    "ends-24h": Span("Expires within 24 hours", "expires_before", 24 * HOUR, "expires_after"),
+    "ends-7d": Span("Expires within 7 days", "expires_before", 7 * DAY, "expires_after"),
+}
+STATUS_LABELS: Final[Mapping[str, str]] = {
+    "active": "Active",
+    "expired": "Expired",
+    "purging": "Purging",
+}
+_MOMENTS: Final[Mapping[str, str]] = {
+    "active-after": "last activity since",
+    "active-before": "last activity before",
+    "created-after": "begun since",
+    "created-before": "begun before",
+    "expires-after": "expires since",
+    "expires-before": "expires before",
+}
+_WORDS: Final[Mapping[str, str]] = {
+    "user": "user is",
+    "tag": "tagged",
+    "prefix": "session id begins with",
+    "held": "held is",
+}
+_SELECTS: Final = ("status", "namespace")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class Token(NamedTuple):
+    """One condition of the filter box, as `key:value`."""
+
+    key: str
+    value: str
+
+    def written(self) -> str:
+        """Write the token as one types it."""
+        value = self.value
+        if any(character.isspace() or character in "\"'\\" for character in value) or not value:
+            value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return f"{self.key}:{value}"
+
+    def words(self) -> str:
+        """Say what the token asks for."""
+        if self.key.startswith("meta."):
+            return f"metadata {self.key[5:]} is"
+        return _WORDS.get(self.key) or _MOMENTS[self.key]
+
+
+class Chip(NamedTuple):
+    """One condition as the page shows it, and the list without it."""
+
+    words: str
+    value: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a list of sessions is asked for."""
+
+    tokens: Sequence[Token] = ()
+    status: str = ""
+    namespace: str = ""
+    time: str = ""
+    sort: str = DEFAULT_SORT
+    cursor: str = ""
+
+    @property
+    def box(self) -> str:
+        """Return what the filter box holds."""
+        return " ".join(token.written() for token in self.tokens)
+
+    def query(self, *, page: bool = False) -> str:
+        """Return the canonical query string, the same for everybody who asks the same."""
+        pairs = [
+            ("q", self.box),
+            ("status", self.status),
+            ("namespace", self.namespace),
+            ("time", self.time),
+            ("sort", "" if self.sort == DEFAULT_SORT else self.sort),
+            ("cursor", self.cursor if page else ""),
+        ]
+        return urlencode([(name, value) for name, value in pairs if value])
+
+    def sorted_by(self, column: str) -> str:
+        """Return the query of the list sorted by a column; again, the other way round."""
+        first = f"-{column}" if column != "expires_at" else column
+        other = first[1:] if first.startswith("-") else f"-{first}"
+        return replace(self, sort=other if self.sort == first else first, cursor="").query()
+
+    def chips(self) -> Iterator[Chip]:
+        """Yield what is filtered by, each with the query that leaves it out."""
+        for index, token in enumerate(self.tokens):
+            others = [*self.tokens[:index], *self.tokens[index + 1 :]]
+            yield Chip(token.words(), token.value, replace(self, tokens=others, cursor="").query())
+        if self.status:
+            rest = replace(self, status="", cursor="").query()
+            yield Chip("status is", self.status, rest)
+        if self.namespace:
+            rest = replace(self, namespace="", cursor="").query()
+            yield Chip("namespace is", self.namespace, rest)
+        if self.time:
+            yield Chip(SPANS[self.time].label, "", replace(self, time="", cursor="").query())
+
+    def wanted(self, now: int | None = None) -> SessionFilter:
+        """Return the filter of the operations. Raises Invalid for a time that cannot be read."""
+        fields: dict[str, Any] = {"status": self.status or "any"}
+        fields["tags"] = [token.value for token in self.tokens if token.key == "tag"]
+        metadata = {t.key[5:]: _json(t.value) for t in self.tokens if t.key.startswith("meta.")}
+        if metadata:
+            fields["metadata"] = metadata
+        for token in self.tokens:
+            if token.key == "user":
+                fields["user_id"] = token.value
+            elif token.key == "prefix":
+                fields["prefix"] = token.value
+            elif token.key == "held":
+                fields["held"] = token.value == "yes"
+            elif token.key in _MOMENTS:
+                fields[token.key.replace("-", "_")] = _moment(token)
+        if self.time:
+            span, moment = SPANS[self.time], now or moments.process_clock()
+            fields[span.field] = moment + span.offset
+            if span.least:
+                fields[span.least] = moment
+        return SessionFilter(**fields)
+
+
+def read(query: QueryDict | Mapping[str, str]) -> Asked:
+    """Read a query string. Raises Invalid for a condition that is not known."""
+    given = {
+        name: str(query.get(name, "")).strip() for name in ("q", "status", "namespace", "time")
+    }
+    tokens: list[Token] = []
+    for token in _tokens(given["q"]):
+        if token.key in _SELECTS:
+            given[token.key] = token.value
+        elif token.key != "tag" and any(token.key == other.key for other in tokens):
+            raise Invalid.at(("query", "q"), f"{token.key}: can be given once")
+        elif token not in tokens:
+            tokens.append(token)
+    if given["status"] == "any":
+        given["status"] = ""
+    if given["status"] not in ("", *STATUSES):
+        raise Invalid.at(("query", "status"), f"a status is one of {', '.join(STATUSES)}")
+    if given["time"] not in ("", *SPANS):
+        raise Invalid.at(("query", "time"), f"a time is one of {', '.join(SPANS)}")
+    sort = str(query.get("sort", "")) or DEFAULT_SORT
+    if sort.removeprefix("-") not in SORTS:
+        raise Invalid.at(("query", "sort"), f"sort by one of {', '.join(SORTS)}")
+    return Asked(
+        tokens=tokens,
+        status=given["status"],
+        namespace=given["namespace"],
+        time=given["time"],
+        sort=sort,
+        cursor=str(query.get("cursor", "")),
+    )
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    splitter = shlex.shlex(text, posix=True)
+    splitter.whitespace_split, splitter.commenters, splitter.quotes = True, "", '"'
+    splitter.escapedquotes = '"'
+    splitter.escape = "\\"
+    try:
+        parts = list(splitter)
+    except ValueError:
+        raise Invalid.at(("query", "q"), "a quotation mark is not closed") from None
+    for part in parts:
+        if _CONTROL.search(part):
+            raise Invalid.at(("query", "q"), "control characters cannot be filtered by")
+        key, colon, value = part.partition(":")
+        if not colon or not _is_key(key):
+            if colon and key.isidentifier():
+                raise Invalid.at(("query", "q"), f"there is no filter {key}:; see the examples")
+            # A session id, or its beginning, may be pasted as it is.
+            yield Token("prefix", part)
+        elif not value:
+            raise Invalid.at(("query", "q"), f"{key}: needs a value")
+        elif key == "held" and value not in ("yes", "no"):
+            raise Invalid.at(("query", "q"), "held: is yes or no")
+        else:
+            token = Token(key, value)
+            if key in _MOMENTS:
+                _moment(token)
+            yield token
+
+
+def _json(value: str) -> Any:
+    """Return the number, truth value or null that a text spells, else the text."""
+    try:
+        read = json.loads(value)
+    except ValueError:
+        return value
+    return value if isinstance(read, str | list | dict) else read
+
+
+def _is_key(key: str) -> bool:
+    return (
+        key in _WORDS
+        or key in _MOMENTS
+        or key in _SELECTS
+        or (key.startswith("meta.") and len(key) > 5)
+    )
+
+
+def _moment(token: Token) -> int:
+    text = f"{token.value}T00:00:00Z" if "T" not in token.value else token.value
+    try:
+        return moments.from_rfc3339(text)
+    except ValueError:
+        raise Invalid.at(
+            ("query", "q"), f"{token.key}: takes a day like 2026-01-31, or a time with its zone"
+        ) from None
+
+
+def words(wanted: SessionFilter | None, namespace: str) -> str:
+    """Say in one sentence which sessions a filter means; None means those chosen by hand."""
+    if wanted is None:
+        return f"the sessions you selected in {namespace}"
+    said = [f"in {namespace}"]
+    said += [] if wanted.status == "any" else [f"status is {wanted.status}"]
+    said += [f"user is {wanted.user_id}"] if wanted.user_id is not None else []
+    said += [f"session id begins with {wanted.prefix}"] if wanted.prefix else []
+    said += [f"tagged {tag}" for tag in wanted.tags]
+    said += [f"metadata {key} is {value}" for key, value in (wanted.metadata or {}).items()]
+    said += [] if wanted.held is None else ["held" if wanted.held else "not held"]
+    for name, phrase in _MOMENTS.items():
+        moment = getattr(wanted, name.replace("-", "_"))
+        if moment is not None:
+            said.append(f"{phrase} {to_datetime(moment):%Y-%m-%d %H:%M} UTC")
+    return "all sessions " + ", ".join(said)

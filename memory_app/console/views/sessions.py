@@ -1,0 +1,245 @@
+"""Sessions: the list, and what is done to those that are selected in it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET, require_POST
+
+from memory_app.console import filters, page
+from memory_app.console.filters import Asked
+from memory_app.console.views import purges
+from memory_app.errors import Invalid, PreviewStale
+from memory_app.models.snapshot import SessionSnapshot
+from memory_app.moments import DAY
+from memory_app.operations import intervening, previewing, viewing
+from memory_app.operations.intervening import Chosen, Intervened
+from memory_app.operations.previewing import PreviewView
+from memory_app.operations.rights import Person, Right
+from memory_app.operations.viewing import Listed, Place
+
+_UID: Final = re.compile(r"[0-9a-f]{32}")
+_TOKEN: Final = re.compile(r"prv_[0-9a-f]{32}")
+_EXTENSIONS: Final[Mapping[str, int]] = {"extend-7d": 7, "extend-30d": 30, "extend-90d": 90}
+# What undoes an act, offered for no more sessions than a page shows.
+_UNDO: Final[Mapping[str, str]] = {"expire": "restore", "restore": "expire"}
+_UNDO_MOST: Final = 50
+
+COLUMNS: Final = (
+    ("message_count", "Messages", "num"),
+    ("size_bytes", "Size", "num lo"),
+    ("last_activity_at", "Last activity", ""),
+    ("expires_at", "Expires", ""),
+)
+
+
+@require_GET
+def index(request: HttpRequest) -> HttpResponse:
+    """Show the sessions of the namespaces that the person may see."""
+    try:
+        asked = filters.read(request.GET)
+        asked.wanted()
+    except Invalid as problem:
+        return _misread(request, problem)
+    return _show(request, asked, _preview(request, request.GET.get("set", "")))
+
+
+def _show(request: HttpRequest, asked: Asked, chosen: PreviewView | None = None) -> HttpResponse:
+    person: Person = request.person  # type: ignore[attr-defined]
+    browsed = viewing.browse_sessions(
+        person=person,
+        wanted=asked.wanted(),
+        namespace=asked.namespace or None,
+        sort=asked.sort,
+        cursor=asked.cursor or None,
+    )
+    names = [place.name for place in browsed.places]
+    context: dict[str, Any] = {
+        "asked": asked,
+        "browsed": browsed,
+        "rows": [_row(listed, browsed.now) for listed in browsed.items],
+        "page_query": asked.query(page=True),
+        "list_param": urlencode({"list": asked.query()}),
+        "chips": list(asked.chips()),
+        "columns": [_column(asked, *column) for column in COLUMNS],
+        "statuses": filters.STATUS_LABELS,
+        "spans": filters.SPANS,
+        "names": names,
+        "chosen": chosen,
+        # All that match can be fixed as a set only within one namespace.
+        "whole": asked.namespace or (names[0] if len(names) == 1 else ""),
+        "may": _rights(person, asked.namespace),
+        "here": _url(asked, page=True, chosen=chosen),
+        "following": asked.query() + ("&" if asked.query() else "") + _cursor(browsed.next_cursor),
+    }
+    url = _url(asked, page=True, chosen=chosen)
+    push, replace = (None, None) if page.is_tick(request) else _history(request, url)
+    return page.render(
+        request,
+        page="console/sessions/index.html",
+        fragment="console/sessions/_results.html",
+        context=context,
+        push=push,
+        replace=replace,
+    )
+
+
+class Row(NamedTuple):
+    """A session as the list shows it."""
+
+    session: SessionSnapshot
+    place: Place
+    title: str | None
+    status: str
+    badge: str
+
+
+def _row(listed: Listed, now: int) -> Row:
+    status = listed.session.status(now)
+    ends_soon = status == "active" and listed.session.expires_at - now < DAY
+    return Row(
+        listed.session, listed.place, listed.title, status, "expiring" if ends_soon else status
+    )
+
+
+def _column(asked: Asked, name: str, label: str, css: str) -> dict[str, str]:
+    order = {name: "ascending", f"-{name}": "descending"}.get(asked.sort, "")
+    return {"label": label, "css": css, "order": order, "query": asked.sorted_by(name)}
+
+
+def _cursor(cursor: str | None) -> str:
+    return f"cursor={cursor}" if cursor else ""
+
+
+def _url(asked: Asked, *, page: bool = False, chosen: PreviewView | None = None) -> str:
+    query = asked.query(page=page)
+    if chosen is not None:
+        query += f"{'&' if query else ''}set={chosen.token}"
+    path = reverse("console:sessions")
+    return f"{path}?{query}" if query else path
+
+
+def _history(request: HttpRequest, url: str) -> tuple[str | None, str | None]:
+    """Make a new entry in the history for a new question; typing on only corrects the last."""
+    now, then = _question(page.open_page(request)), _question(url)
+    typing_on = bool(now.pop("q", "")) & bool(then.pop("q", ""))
+    return (None, url) if typing_on and now == then else (url, None)
+
+
+def _question(url: str) -> dict[str, Any]:
+    return QueryDict(url.partition("?")[2]).dict()
+
+
+def _rights(person: Person, namespace: str) -> dict[str, bool]:
+    rights = (Right.EXPIRE, Right.EXTEND, Right.RESTORE, Right.PURGE, Right.READ_CONTENT)
+    if namespace:
+        return {str(right): person.may(right, namespace) for right in rights}
+    return {str(right): person.may_anywhere(right) for right in rights}
+
+
+def _misread(request: HttpRequest, problem: Invalid) -> HttpResponse:
+    """Say under the filter box what cannot be read; the list stays."""
+    context = {
+        "asked": Asked(),
+        "typed": request.GET.get("q", ""),
+        "problem": problem.detail,
+        "statuses": filters.STATUS_LABELS,
+        "spans": filters.SPANS,
+    }
+    return page.render(
+        request,
+        page="console/sessions/index.html",
+        fragment="console/sessions/_problem.html",
+        context=context,
+        status=422,
+        retarget="#problem",
+    )
+
+
+def _preview(request: HttpRequest, token: str) -> PreviewView | None:
+    """Return the set of all that matched, while it can be used."""
+    if not _TOKEN.fullmatch(token):
+        return None
+    try:
+        return previewing.read_preview(
+            actor=request.person,  # type: ignore[attr-defined]
+            token=token,
+            right=Right.EXPIRE,
+        )
+    except PreviewStale:
+        return None
+
+
+@require_POST
+def act(request: HttpRequest) -> HttpResponse:
+    """Do to the selected sessions what the button says, and go back to where it was pressed."""
+    asked = filters.read(QueryDict(request.POST.get("query", "")))
+    do = request.POST.get("do", "")
+    if do == "select-all":
+        return _back(request, asked, _select_all(request, asked))
+    if do == "clear":
+        return _back(request, asked)
+    token = request.POST.get("set", "")
+    uids = [uid for uid in request.POST.getlist("sel") if _UID.fullmatch(uid)]
+    chosen = Chosen(token=token) if _TOKEN.fullmatch(token) else Chosen(uids=uids)
+    if not chosen.uids and chosen.token is None:
+        messages.warning(request, "No session is selected.")
+        return _back(request, asked)
+    if do == "purge":
+        return purges.ask(request, chosen)
+    _intervene(request, do, chosen)
+    return _back(request, asked)
+
+
+def _select_all(request: HttpRequest, asked: Asked) -> PreviewView:
+    return previewing.preview(
+        actor=request.person,  # type: ignore[attr-defined]
+        namespace=request.POST.get("whole", ""),
+        wanted=asked.wanted(),
+        right=Right.EXPIRE,
+    )
+
+
+def _intervene(request: HttpRequest, do: str, chosen: Chosen) -> None:
+    person: Person = request.person  # type: ignore[attr-defined]
+    if do == "expire":
+        done = intervening.expire_sessions(person=person, chosen=chosen)
+        said = "expired. Agents no longer see {}; the content is kept for the grace period."
+    elif do == "restore":
+        done = intervening.restore_sessions(person=person, chosen=chosen)
+        said = "restored. The idle time and the maximum age of {} count anew from now."
+    elif do in _EXTENSIONS:
+        days = _EXTENSIONS[do]
+        done = intervening.extend_sessions(person=person, chosen=chosen, extend_by=days * DAY)
+        said = f"extended, for at least {days} days from now."
+    else:
+        raise Invalid("this page knows no such act")
+    _tell(request, do, done, said)
+
+
+def _tell(request: HttpRequest, do: str, done: Intervened, said: str) -> None:
+    """Say how many were done, and why others were not; offer to undo where that is possible."""
+    number = len(done.done)
+    if number:
+        noun, them = ("session", "it") if number == 1 else ("sessions", "them")
+        undo = _UNDO.get(do, "") if number <= _UNDO_MOST else ""
+        messages.success(
+            request,
+            f"{number:,} {noun} {said.format(them)}",
+            extra_tags=f"undo {undo} {' '.join(done.done)}" if undo else "",
+        )
+    for reason, left in done.left.items():
+        messages.warning(
+            request, f"{left:,} left as {'it was' if left == 1 else 'they were'}: {reason}."
+        )
+
+
+def _back(request: HttpRequest, asked: Asked, chosen: PreviewView | None = None) -> HttpResponse:
+    back = page.safe_path(request, request.POST.get("back", ""))
+    if page.wants_fragment(request) and not back:
+        return _show(request, asked, chosen)
+    return page.redirect(request, back or _url(asked, page=True, chosen=chosen))
