@@ -16,17 +16,18 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 from django.core.wsgi import get_wsgi_application
-from granian.rsgi import HTTPProtocol, Scope
+from granian.rsgi import Headers, HTTPProtocol, Scope
 
 from memory_app.errors import Refusal
 from memory_app.serving import spool
 from memory_app.serving.environ import build_environ
-from memory_app.serving.uploads import Held, Limits, Upload
+from memory_app.serving.uploads import Held, Limits, Upload, has_body
 
 logger = logging.getLogger("lethe.serving")
 
-Headers = list[tuple[str, str]]
+Fields = list[tuple[str, str]]
 Done = asyncio.Future[None]
+Request = tuple[Scope, Headers, HTTPProtocol, bytes, Done]
 
 _REFUSALS: Final = {
     "invalid": (422, "The request breaks a rule"),
@@ -61,7 +62,7 @@ def refuse(protocol: HTTPProtocol, code: str, detail: str) -> None:
     protocol.response_bytes(status, headers, json.dumps(problem).encode())
 
 
-def _start(kept: Headers, status: str, headers: Headers, *exception: Any) -> Callable[..., Any]:
+def _start(kept: Fields, status: str, headers: Fields, *exception: Any) -> Callable[..., Any]:
     """Keep the headers that Django begins its answer with (WSGI's start_response)."""
     kept.extend(headers)
     return kept.append
@@ -76,7 +77,9 @@ class Bridge:
         self._multiprocess = multiprocess
         self._limits = limits
         self._held = Held()
-        self._requests: SimpleQueue[tuple[Scope, HTTPProtocol, bytes, Done]] = SimpleQueue()
+        self._requests: SimpleQueue[tuple[Scope, Headers, HTTPProtocol, bytes, Done]] = (
+            SimpleQueue()
+        )
         self._answered: deque[Done] = deque()
         self._waking = False
 
@@ -88,7 +91,11 @@ class Bridge:
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """Have a thread answer, once the body is here; granian wants us to stay until then."""
-        upload = Upload(scope, protocol, self._limits, self._held)
+        headers = scope.headers  # a copy each time
+        if not has_body(headers):
+            await self._run(scope, headers, protocol, b"")
+            return
+        upload = Upload(headers, protocol, self._limits, self._held)
         try:
             body = await upload.read()
         except Refusal as refusal:
@@ -97,18 +104,21 @@ class Bridge:
             if refusal.code != "timeout":
                 await upload.drain()
             return
-        answered: Done = self._loop.create_future()
-        self._requests.put((scope, protocol, body, answered))
         try:
-            await answered
+            await self._run(scope, headers, protocol, body)
         finally:
             upload.release()
 
+    def _run(self, scope: Scope, headers: Headers, protocol: HTTPProtocol, body: bytes) -> Done:
+        answered: Done = self._loop.create_future()
+        self._requests.put((scope, headers, protocol, body, answered))
+        return answered
+
     def _work(self) -> None:
         while True:
-            scope, protocol, body, answered = self._requests.get()
+            scope, headers, protocol, body, answered = self._requests.get()
             try:
-                self._answer(scope, protocol, body)
+                self._answer(scope, headers, protocol, body)
             except spool.ClientLeft:
                 pass
             except BaseException:
@@ -128,14 +138,14 @@ class Bridge:
             if not answered.done():
                 answered.set_result(None)
 
-    def _answer(self, scope: Scope, protocol: HTTPProtocol, body: bytes) -> None:
-        environ = build_environ(scope, body, multiprocess=self._multiprocess)
-        headers: Headers = []
-        response: Any = self._django(environ, partial(_start, headers))
+    def _answer(self, scope: Scope, headers: Headers, protocol: HTTPProtocol, body: bytes) -> None:
+        environ = build_environ(scope, headers, body, multiprocess=self._multiprocess)
+        answer: Fields = []
+        response: Any = self._django(environ, partial(_start, answer))
         try:
             if response.streaming:
-                spool.send(protocol, response, headers, self._loop)
+                spool.send(protocol, response, answer, self._loop)
             else:
-                protocol.response_bytes(response.status_code, headers, response.content)
+                protocol.response_bytes(response.status_code, answer, response.content)
         finally:
             response.close()

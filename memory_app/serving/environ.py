@@ -5,10 +5,12 @@ from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
-from granian.rsgi import Scope
+from granian.rsgi import Headers, Scope
 
 
-def build_environ(scope: Scope, body: bytes, *, multiprocess: bool) -> dict[str, Any]:
+def build_environ(
+    scope: Scope, headers: Headers, body: bytes, *, multiprocess: bool
+) -> dict[str, Any]:
     """Return the WSGI environment of a request with its whole body."""
     server, port = _split(scope.server)
     environ: dict[str, Any] = {
@@ -30,7 +32,7 @@ def build_environ(scope: Scope, body: bytes, *, multiprocess: bool) -> dict[str,
         "wsgi.multiprocess": multiprocess,
         "wsgi.run_once": False,
     }
-    for name, value in scope.headers.items():
+    for name, value in headers.items():
         variable = _variable(name)
         if variable in environ:
             environ[variable] += ("; " if variable == "HTTP_COOKIE" else ",") + value

@@ -51,9 +51,11 @@ def serve(
     spool.clear()
     _warn_of_plain_http(host)
     _raise_open_files()
-    # The processes that serve are copies of this one, and a connection must not be shared.
+    # The processes that serve are copies of this one, which must not share a connection, nor take
+    # a signal in the short time before granian's own handlers are there for what ours would do.
     connections.close_all()
     gc.freeze()
+    os.register_at_fork(after_in_child=_take_signals_plainly)
     server = Granian(
         "memory_app.serving",
         address=host,
@@ -82,6 +84,11 @@ def _load(bridge: Callable[[], Bridge]) -> Any:
     """Make the application, in a process that serves."""
     threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
     return bridge()
+
+
+def _take_signals_plainly() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _stop_with_parent() -> None:

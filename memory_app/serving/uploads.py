@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
+from granian.rsgi import Headers, HTTPProtocol, ProtocolClosed
 
 from memory_app.conf import KB, MAX_BODY_BYTES, MB
 from memory_app.errors import Invalid, Refusal, TooLarge, Unavailable
@@ -43,8 +43,10 @@ class Held:
 class Upload:
     """The body of one request, from its first byte until it was answered."""
 
-    def __init__(self, scope: Scope, protocol: HTTPProtocol, limits: Limits, held: Held) -> None:
-        self._scope = scope
+    def __init__(
+        self, headers: Headers, protocol: HTTPProtocol, limits: Limits, held: Held
+    ) -> None:
+        self._headers = headers
         self._protocol = protocol
         self._limits = limits
         self._held = held
@@ -53,7 +55,7 @@ class Upload:
 
     async def read(self) -> bytes:
         """Return the whole body. Raises TooLarge, TooSlow, Unavailable, Invalid."""
-        length = declared_length(self._scope)
+        length = _declared_length(self._headers)
         try:
             async with asyncio.timeout(self._limits.body_seconds) as deadline:
                 if length is not None and length <= self._limits.small_bytes:
@@ -107,7 +109,7 @@ class Upload:
 
     async def drain(self) -> None:
         """Read and forget what a refused client still sends, within bounds."""
-        if self._pieces is None or self._scope.headers.get("expect"):
+        if self._pieces is None or "expect" in self._headers:
             return  # read whole or broken off; or the client waits to be asked for it
         size = 0
         try:
@@ -121,14 +123,16 @@ class Upload:
             return
 
 
-def declared_length(scope: Scope) -> int | None:
+def has_body(headers: Headers) -> bool:
+    """Tell whether a request says that it has a body."""
+    return "content-length" in headers or "transfer-encoding" in headers
+
+
+def _declared_length(headers: Headers) -> int | None:
     """Return the length of the body; None when it comes in chunks. Raises Invalid."""
-    length = scope.headers.get("content-length")
+    length = headers.get("content-length")
     if length is not None:
         return int(length)  # granian refuses all but digits
-    coding = scope.headers.get("transfer-encoding")
-    if coding is None:
-        return 0
-    if coding.strip().lower() != "chunked":
+    if headers.get("transfer-encoding", "").strip().lower() != "chunked":
         raise Invalid("send the body with Content-Length, or with Transfer-Encoding: chunked")
     return None
