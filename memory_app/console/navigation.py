@@ -1,5 +1,6 @@
 """What every page shows around its content: the side bar, the person, the theme."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -12,9 +13,10 @@ from memory_app.version import VERSION
 
 
 class Entry(NamedTuple):
-    """A page in the side bar, for those who hold the right somewhere."""
+    """A page in the side bar, for those who hold the right somewhere; `g` and its key open it."""
 
     view: str
+    key: str
     label: str
     icon: str
     right: Right
@@ -31,33 +33,38 @@ GROUPS: Final = (
     Group(
         "",
         (
-            Entry("overview", "Overview", "layout-dashboard", Right.VIEW),
-            Entry("sessions", "Sessions", "messages", Right.VIEW),
-            Entry("search", "Message search", "search", Right.READ_CONTENT),
-            Entry("subjects", "Data subjects", "user", Right.VIEW),
+            Entry("overview", "o", "Overview", "layout-dashboard", Right.VIEW),
+            Entry("sessions", "s", "Sessions", "messages", Right.VIEW),
+            Entry("search", "m", "Message search", "search", Right.READ_CONTENT),
+            Entry("subjects", "d", "Data subjects", "user", Right.VIEW),
         ),
     ),
     Group(
         "Governance",
         (
-            Entry("policies", "Retention policies", "clock-hour-4", Right.VIEW),
-            Entry("holds", "Legal holds", "lock", Right.VIEW),
-            Entry("receipts", "Receipts", "receipt", Right.VIEW),
-            Entry("runs", "Cleanup runs", "refresh", Right.VIEW),
-            Entry("audit", "Audit log", "list-details", Right.VIEW),
+            Entry("policies", "p", "Retention policies", "clock-hour-4", Right.VIEW),
+            Entry("holds", "h", "Legal holds", "lock", Right.VIEW),
+            Entry("receipts", "e", "Receipts", "receipt", Right.VIEW),
+            Entry("runs", "r", "Cleanup runs", "refresh", Right.VIEW),
+            Entry("audit", "a", "Audit log", "list-details", Right.VIEW),
         ),
     ),
     Group(
         "Access",
         (
-            Entry("keys", "API keys", "key", Right.MANAGE_KEYS),
-            Entry("people", "People", "shield-check", Right.MANAGE_PEOPLE),
-            Entry("settings", "Settings", "settings", Right.MANAGE_NAMESPACES),
+            Entry("keys", "k", "API keys", "key", Right.MANAGE_KEYS),
+            Entry("people", "u", "People", "shield-check", Right.MANAGE_PEOPLE),
+            Entry("settings", "t", "Settings", "settings", Right.MANAGE_NAMESPACES),
         ),
     ),
 )
 
-THEMES: Final = ("light", "dark")
+# What a person may choose for this browser; anything else is the first, unsaid choice.
+PREFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "theme": ("light", "dark"),  # else the system's own
+    "keys": ("off",),  # single keys do nothing
+    "live": ("off",),  # pages do not refresh themselves
+}
 
 
 @cache
@@ -72,6 +79,7 @@ def url_of(view: str) -> str:
 class Link(NamedTuple):
     """An entry as it is shown; `current` is a value of aria-current, or nothing."""
 
+    key: str
     label: str
     icon: str
     url: str
@@ -84,7 +92,7 @@ def links_for(person: Person, path: str = "") -> list[tuple[str, list[Link]]]:
         (
             group.title,
             [
-                Link(entry.label, entry.icon, url, _current(url, path))
+                Link(entry.key, entry.label, entry.icon, url, _current(url, path))
                 for entry in group.entries
                 if person.may_anywhere(entry.right) and (url := url_of(entry.view))
             ],
@@ -106,14 +114,24 @@ def first_page(person: Person) -> str:
     return next((link.url for _, links in links_for(person) for link in links), "")
 
 
+def cookie_of(name: str) -> str:
+    """Return the name of the cookie that keeps a preference."""
+    return f"{settings.LETHE_COOKIE_PREFIX}{name}"
+
+
+def preference(request: HttpRequest, name: str) -> str:
+    """Return what the person chose, or nothing."""
+    chosen = request.COOKIES.get(cookie_of(name), "")
+    return chosen if chosen in PREFERENCES[name] else ""
+
+
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Return what templates/base.html needs on every page."""
     person: Person | None = getattr(request, "person", None)
-    theme = request.COOKIES.get(settings.LETHE_THEME_COOKIE, "")
     return {
         "person": person,
         "navigation": links_for(person, request.path) if person else [],
-        "theme": theme if theme in THEMES else "",
+        "preferences": {name: preference(request, name) for name in PREFERENCES},
         "environment": settings.LETHE_ENVIRONMENT,
         "version": VERSION,
     }

@@ -57,21 +57,35 @@
 
   let opener = null;
 
+  // Everything outside an open dialog is out of reach, so what is said moves into it.
+  function seatToasts(seat = find("dialog[open]") || document.body) {
+    const toasts = find("#toasts");
+    if (toasts.parentNode !== seat) seat.append(toasts);
+  }
+
+  function giveFocusBack() {
+    const from = opener;
+    const back = from?.isConnected ? from : from?.id && document.getElementById(from.id);
+    (back || find("#main"))?.focus();
+  }
+
+  function open(dialog) {
+    dialog.showModal();
+    (find("[aria-invalid=true]", dialog) || find("[data-close]", dialog))?.focus();
+    seatToasts(dialog);
+    dialog.addEventListener(
+      "close",
+      () => {
+        seatToasts(document.body);
+        if (dialog.matches("[data-modal]")) dialog.remove();
+        giveFocusBack();
+      },
+      { once: true },
+    );
+  }
+
   function openDialogs() {
-    all("dialog[data-modal]:not([open])").forEach((dialog) => {
-      const from = opener;
-      dialog.showModal();
-      (find("[aria-invalid=true]", dialog) || find("[data-close]", dialog))?.focus();
-      dialog.addEventListener(
-        "close",
-        () => {
-          dialog.remove();
-          const back = from?.isConnected ? from : from?.id && document.getElementById(from.id);
-          (back || find("#main"))?.focus();
-        },
-        { once: true },
-      );
-    });
+    all("dialog[data-modal]:not([open])").forEach(open);
   }
 
   function closeMenus(except = null) {
@@ -135,14 +149,26 @@
     }
   }
 
+  // Either the text is in the button, or it is what the page shows of something.
+  function copiedBy({ dataset }) {
+    if (dataset.copy !== undefined) return dataset.copy;
+    const shown = all(".words, [data-copied]", find(dataset.copyFrom));
+    return shown.map((part) => part.textContent).join("");
+  }
+
   // --- clicks, changes, keys ------------------------------------------------------------------
 
   document.addEventListener("click", (event) => {
     const target = event.target;
-    const copy = target.closest("[data-copy]");
-    if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => say("Copied"));
+    const copy = target.closest("[data-copy], [data-copy-from]");
+    if (copy) navigator.clipboard?.writeText(copiedBy(copy)).then(() => say("Copied"));
     const asks = target.closest("[hx-get], [hx-post]");
     if (asks && !asks.closest("dialog")) opener = asks;
+    const opens = target.closest("[data-open]");
+    if (opens) {
+      opener = opens;
+      open(document.getElementById(opens.dataset.open));
+    }
     const close = target.closest("[data-close]");
     if (close && close.closest("dialog[open]")) {
       event.preventDefault();
@@ -169,14 +195,7 @@
   // A menu that the focus leaves has been left.
   document.addEventListener("focusin", (event) => closeMenus(event.target));
 
-  const GO = { o: "Overview", s: "Sessions", m: "Message search", d: "Data subjects",
-    p: "Retention policies", h: "Legal holds", e: "Receipts", r: "Cleanup runs", a: "Audit log", k: "API keys" };
   let going = 0;
-
-  function go(key) {
-    const link = all(".side .nav a").find((one) => one.textContent.trim() === GO[key]);
-    if (link) location.assign(link.href);
-  }
 
   function step(by) {
     const rows = all("[data-row]");
@@ -212,12 +231,12 @@
     a: () => find("[data-select-all]")?.click(),
     g: () => (going = Date.now()),
     r: () => document.body.dispatchEvent(new CustomEvent("console:tick")),
-    "?": () => find("dialog#keys")?.showModal(),
+    "?": () => find("[data-open=keys]")?.click(),
     "[": () => find("[data-key='[']")?.click(),
     "]": () => find("[data-key=']']")?.click(),
     n: () => find("[data-key=n]")?.click(),
     N: () => find("[data-key=N]")?.click(),
-    c: () => find("[data-copy]", document.activeElement?.closest("[data-row]") || document)?.click(),
+    c: () => find("[data-copy], [data-copy-from]", document.activeElement?.closest("[data-row]") || document)?.click(),
   };
 
   document.addEventListener("keydown", (event) => {
@@ -228,9 +247,10 @@
     }
     const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog, [contenteditable]");
     if (root.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey || typing) return;
-    if (Date.now() - going < 900 && GO[event.key]) {
+    const page = Date.now() - going < 900 && all("[data-go]").find((link) => link.dataset.go === event.key);
+    if (page) {
       going = 0;
-      go(event.key);
+      location.assign(page.href);
     } else if (KEYS[event.key] && KEYS[event.key]() !== false) {
       event.preventDefault();
     }
@@ -239,14 +259,23 @@
   // --- htmx -----------------------------------------------------------------------------------
 
   let failures = 0;
+  let asking = false;
 
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
     if (ctx.sourceEvent?.type === "console:tick") ctx.request.headers["HX-Tick"] = "true";
   });
 
+  document.addEventListener("htmx:before:swap", () => {
+    asking = Boolean(find("#modal-slot dialog[open]"));
+    seatToasts(document.body);
+  });
+
   document.addEventListener("htmx:after:swap", (event) => {
     openDialogs();
+    seatToasts();
+    // The dialog is done and gone, and the focus with it.
+    if (asking && !find("#modal-slot dialog[open]")) giveFocusBack();
     countTicks();
     ageToasts();
     refreshTimes();

@@ -152,3 +152,51 @@ def test_the_safe_choice_closes_the_dialog_and_leaves_nothing_behind(parts: Page
     expect(parts.locator("#modal-slot dialog")).to_have_count(0)
     expect(ask).to_be_focused()
     assert parts.url.endswith("/parts/")
+
+
+def test_what_is_refused_in_a_dialog_is_said_above_it_and_can_be_dismissed(parts: Page) -> None:
+    parts.get_by_role("link", name="Ask").click()
+    parts.get_by_role("button", name="Refused").click()
+    expect(parts.locator(".toast")).to_contain_text("Your role does not allow this")
+    look(parts, "toast-above-dialog")
+    parts.get_by_role("button", name="Dismiss").click()
+    expect(parts.locator(".toast")).to_have_count(0)
+    expect(parts.get_by_role("dialog")).to_be_visible()
+
+
+def test_an_act_that_is_done_closes_its_dialog_and_the_focus_is_not_lost(parts: Page) -> None:
+    ask = parts.get_by_role("link", name="Ask")
+    ask.click()
+    parts.get_by_role("button", name="Purge").click()
+    expect(parts.get_by_role("dialog")).to_have_count(0)
+    expect(ask).to_be_focused()
+
+
+def test_shortcuts_are_listed_under_their_own_key(
+    parts: Page, axe: Callable[..., list[str]], problems: list[str]
+) -> None:
+    parts.keyboard.press("?")
+    expect(parts.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    look(parts, "keys")
+    assert axe() == []
+    parts.keyboard.press("Escape")
+    expect(parts.get_by_role("dialog")).to_have_count(0)
+    expect(parts.get_by_role("button", name="Shortcuts")).to_be_focused()
+    assert problems == []
+
+
+def test_shortcuts_can_be_switched_off_and_on(parts: Page) -> None:
+    parts.keyboard.press("?")
+    parts.get_by_role("button", name="Switch shortcuts off").click()
+    parts.wait_for_selector("html[data-keys=off]")
+    parts.keyboard.press("?")
+    expect(parts.get_by_role("dialog")).to_have_count(0)
+    parts.get_by_role("button", name="Shortcuts").click()
+    parts.get_by_role("button", name="Switch shortcuts on").click()
+    parts.wait_for_selector("html:not([data-keys])")
+
+
+def test_a_key_pair_leads_to_a_page_of_the_side_bar(parts: Page, live_server: Any) -> None:
+    parts.keyboard.press("g")
+    parts.keyboard.press("s")
+    parts.wait_for_url(f"{live_server.url}/sessions/")

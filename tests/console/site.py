@@ -36,6 +36,11 @@ def speaking(request: HttpRequest) -> HttpResponse:
     )
 
 
+def done(request: HttpRequest) -> HttpResponse:
+    """Close the dialog that asked."""
+    return HttpResponse('<hx-partial hx-target="#modal-slot" hx-swap="innerHTML"></hx-partial>')
+
+
 def moving(request: HttpRequest) -> HttpResponse:
     """Send the reader elsewhere after an act."""
     return page.redirect(request, "/elsewhere/")
@@ -49,9 +54,11 @@ _PARTS = """{% extends "base.html" %}{% block title %}Parts{% endblock %}{% bloc
 <a class="btn" id="ask" href="/dialog/" hx-get="/dialog/" hx-target="#modal-slot">Ask</a>
 {% endblock %}"""
 _DIALOG = """<dialog class="modal" aria-labelledby="question" data-modal>
-<form method="post" action="/moving/" hx-post="/moving/" hx-target="#modal-slot">{% csrf_token %}
+<form method="post" action="/done/" hx-post="/done/" hx-target="#modal-slot">
+{% csrf_token %}
 <header><h2 id="question">Purge one session?</h2></header>
 <footer><a class="btn" href="/parts/" data-close>Keep it</a>
+<button class="btn" type="button" hx-get="/refusing/?code=forbidden">Refused</button>
 <button class="btn">Purge</button></footer>
 </form></dialog>"""
 
@@ -73,6 +80,7 @@ urlpatterns = [
     path("broken/", broken),
     path("refusing/", refusing),
     path("speaking/", speaking),
+    path("done/", done),
     path("moving/", moving),
     path("", include(urls)),
 ]

@@ -30,9 +30,9 @@ def test_a_page_allows_nothing_but_its_own_files(client: Client) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("theme", navigation.THEMES)
+@pytest.mark.parametrize("theme", navigation.PREFERENCES["theme"])
 def test_a_chosen_theme_is_on_the_page_from_the_first_byte(client: Client, theme: str) -> None:
-    answer = client.post("/theme/", {"theme": theme, "next": "/sign-in/"})
+    answer = client.post("/preferences/", {"theme": theme, "next": "/sign-in/"})
     assert (answer.status_code, answer["Location"]) == (303, "/sign-in/")
     assert client.cookies["theme"]["httponly"]
     assert f'<html lang="en" data-theme="{theme}">' in client.get("/sign-in/").text
@@ -40,8 +40,8 @@ def test_a_chosen_theme_is_on_the_page_from_the_first_byte(client: Client, theme
 
 @pytest.mark.django_db
 def test_no_theme_or_an_invented_one_follows_the_system(client: Client) -> None:
-    client.post("/theme/", {"theme": "dark"})
-    client.post("/theme/", {"theme": ""})
+    client.post("/preferences/", {"theme": "dark"})
+    client.post("/preferences/", {"theme": ""})
     assert '<html lang="en">' in client.get("/sign-in/").text
     client.cookies["theme"] = '"><script>'
     assert '<html lang="en">' in client.get("/sign-in/").text
@@ -49,7 +49,7 @@ def test_no_theme_or_an_invented_one_follows_the_system(client: Client) -> None:
 
 @pytest.mark.django_db
 def test_the_choice_of_a_theme_never_leads_to_another_site(client: Client) -> None:
-    answer = client.post("/theme/", {"theme": "dark", "next": "//evil.example"})
+    answer = client.post("/preferences/", {"theme": "dark", "next": "//evil.example"})
     assert answer["Location"] == "/"
 
 

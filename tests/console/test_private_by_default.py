@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 pytestmark = pytest.mark.django_db
 
-PUBLIC = {"console:sign_in", "console:sign_out", "console:theme"}
+PUBLIC = {"console:sign_in", "console:sign_out", "console:preferences"}
 FOR_PROGRAMS = ("api/", "healthz", "readyz", "metrics")
 
 

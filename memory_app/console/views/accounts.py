@@ -14,7 +14,7 @@ from memory_app.console import middleware, navigation, page
 from memory_app.console.middleware import ConsoleRequest, public
 from memory_app.console.views import errors
 
-YEAR: Final = 365 * 24 * 60 * 60
+_YEAR: Final = 365 * 24 * 60 * 60
 
 
 class SignInForm(AuthenticationForm):
@@ -72,20 +72,21 @@ def home(request: ConsoleRequest) -> HttpResponse:
 
 @public
 @require_POST
-def theme(request: HttpRequest) -> HttpResponse:
-    """Keep the choice between light, dark and the system's own in a cookie, and go back."""
+def prefer(request: HttpRequest) -> HttpResponse:
+    """Keep how the console looks and listens, in a cookie for each, and go back."""
     back = page.safe_path(request, request.POST.get("next", "")) or reverse("console:home")
     response = page.redirect(request, back)
-    chosen = request.POST.get("theme", "")
-    if chosen in navigation.THEMES:
-        response.set_cookie(
-            settings.LETHE_THEME_COOKIE,
-            chosen,
-            max_age=YEAR,
-            secure=settings.SESSION_COOKIE_SECURE,
-            httponly=True,
-            samesite="Lax",
-        )
-    else:
-        response.delete_cookie(settings.LETHE_THEME_COOKIE, samesite="Lax")
+    for name, values in navigation.PREFERENCES.items():
+        chosen = request.POST.get(name)
+        if chosen in values:
+            response.set_cookie(
+                navigation.cookie_of(name),
+                chosen,
+                max_age=_YEAR,
+                secure=settings.SESSION_COOKIE_SECURE,
+                httponly=True,
+                samesite="Lax",
+            )
+        elif chosen is not None:
+            response.delete_cookie(navigation.cookie_of(name), samesite="Lax")
     return response
