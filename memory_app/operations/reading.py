@@ -66,18 +66,18 @@ def list_messages(
     Raises SessionExpired where the policy rejects.
     """
     caller.require("read")
-    none = None if query.max_tokens is None else 0
+    no_tokens = None if query.max_tokens is None else 0
     window, left_after = _window(query), None
     if query.max_tokens is not None and not window.descending:
         window, left_after = _newest_first(caller, which, query, now)
     read = engine().read_window(_locate(caller, which), window, now, alive_only=True)
     if read is None:
-        return Listed([], None, None, now or 0, none)
+        return Listed([], None, None, now or 0, no_tokens)
     row, moment, rows = read
     session = SessionSnapshot(*row)
     if session.status(moment) != "active":
         engine().read(lambda db: refuse_expired(db, caller.namespace_id, session))
-        return Listed([], None, session, moment, none)
+        return Listed([], None, session, moment, no_tokens)
     events = [Event(*row) for row in rows]
     return _page(query, window, events, SessionAt(session, moment), left_after)
 
