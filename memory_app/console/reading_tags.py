@@ -102,7 +102,11 @@ class _Tree:
         return format_html('<span class="nn">{}</span>', marked(text, self.needle))
 
 
-def _extent(value: dict[str, Any] | list[Any]) -> str:
+@register.filter(name="extent")
+def _extent(value: Any) -> str:
+    """Say how much is in an object or a list."""
+    if not isinstance(value, dict | list):
+        return ""
     noun = "key" if isinstance(value, dict) else "item"
     return f"{len(value):,} {noun}{'' if len(value) == 1 else 's'}"
 

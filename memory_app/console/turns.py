@@ -60,6 +60,15 @@ class Turn:
     day: str = ""
 
     @property
+    def is_error(self) -> bool:
+        """Tell whether a tool answered with an error, by the two customs there are."""
+        if self.role != "tool":
+            return False
+        if any(text.beginning.startswith(("Error", "error:")) for text in self.texts):
+            return True
+        return any(isinstance(tree, dict) and bool(tree.get("error")) for _, tree in self.trees)
+
+    @property
     def is_empty(self) -> bool:
         """Tell whether there is nothing to show: content null, absent or an empty text."""
         return not (self.texts or self.trees or self.calls)
