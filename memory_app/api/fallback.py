@@ -1,20 +1,18 @@
-"""Answer with a problem where no operation does: unknown paths, wrong methods, errors elsewhere."""
+"""Answer with a problem where no operation does: wrong methods, and errors outside of them."""
 
 from collections.abc import Callable
 from typing import Final
 
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 
 from memory_app.api import problems
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
+# What Django itself turns into an answer, which is then rewritten.
+_REFUSALS: Final = (Http404, PermissionDenied, SuspiciousOperation)
 _CODES: Final = {403: "forbidden", 404: "not_found", 413: "too_large"}
-
-
-def no_operation(request: HttpRequest) -> HttpResponse:
-    """Answer for a path under /api/ that names no operation."""
-    return problems.problem(request, "not_found", "there is no such operation")
 
 
 class ProblemsOnly:
@@ -28,15 +26,15 @@ class ProblemsOnly:
         response = self.get_response(request)
         if response.status_code < 400 or not _is_api(request):
             return response
-        if response.headers["Content-Type"] == problems.CONTENT_TYPE:
+        if response.headers.get("Content-Type") == problems.CONTENT_TYPE:
             return response
         return _rewritten(request, response)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer for a view that failed outside the operations."""
-        if not _is_api(request):
+        if not _is_api(request) or isinstance(error, _REFUSALS):
             return None
-        return no_operation(request) if isinstance(error, Http404) else problems.bug(request, error)
+        return problems.bug(request, error)
 
 
 def _is_api(request: HttpRequest) -> bool:
