@@ -91,7 +91,7 @@ def _add(namespace: str, session: dict[str, Any], number: int, now: int) -> int:
 
 
 def _age(number: int) -> int:
-    """Return how long ago the session was active: the same in each installation, in microseconds."""
+    """Return how long ago the session was active, in microseconds: always the same."""
     place = number * _GOLDEN % 1
     for share, youngest, oldest in _AGES:
         if place < share:

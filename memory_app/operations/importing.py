@@ -76,6 +76,7 @@ class _Waiting(NamedTuple):
     number: int
     session: SessionLine
     items: Sequence[LineItem]
+    dated_at: int | None = None
 
 
 class _Run:
@@ -122,15 +123,15 @@ class _Run:
                 self._count(one.number, outcome, 0)
 
     def _take_long(self, number: int, session: SessionLine, items: Iterator[LineItem]) -> None:
-        taken = 0
+        taken, dated_at = 0, None
         for batch in _batches(items):
-            outcome = _persist(self._target, [_Waiting(number, session, batch)])[0]
+            outcome = _persist(self._target, [_Waiting(number, session, batch, dated_at)])[0]
             if isinstance(outcome, Refusal):
                 before = f" ({taken} messages before it are stored)" if taken else ""
                 self._refuse(number, explain(outcome) + before)
                 return
             self._count(number, outcome, taken)
-            taken += len(batch)
+            taken, dated_at = taken + len(batch), dated_at or outcome.now
         self.done.sessions += 1
 
     def _count(self, number: int, outcome: Outcome, before: int) -> None:
@@ -190,7 +191,9 @@ def _persist(target: Target, waiting: Sequence[_Waiting]) -> list[Outcome | Refu
 def _store_alone(target: Target, waiting: _Waiting) -> Outcome | Refusal:
     """Store one line within the transaction; when it is refused, it alone is undone."""
     try:
-        return engine().write(lambda db: merge(db, target, waiting.session, waiting.items))
+        return engine().write(
+            lambda db: merge(db, target, waiting.session, waiting.items, waiting.dated_at)
+        )
     except (Unavailable, StorageFull):
         raise
     except Refusal as refusal:

@@ -44,11 +44,19 @@ class Outcome(NamedTuple):
     stored: int
     duplicates: int
     repeated: Sequence[int]
+    now: int
 
 
-def merge(db: Database, target: Target, session: SessionLine, items: Sequence[LineItem]) -> Outcome:
+def merge(
+    db: Database,
+    target: Target,
+    session: SessionLine,
+    items: Sequence[LineItem],
+    dated_at: int | None = None,
+) -> Outcome:
     """Append the messages of a line that are not there yet to the session of its id.
 
+    `dated_at` is when an earlier part of the line was stored: its messages are all dated alike.
     A live session keeps its own title, tags, metadata, state and limits; where there is none, one
     begins with those of the line. Raises UserConflict, SessionExpired and SessionFull.
     """
@@ -63,8 +71,11 @@ def merge(db: Database, target: Target, session: SessionLine, items: Sequence[Li
             there = _begin(db, new, found.now, empty=not items)
         if there is not None:
             if placing.placed:
-                _append(db, target, session, there, placing.placed, found.now)
-            return Outcome(begun, len(placing.placed), placing.duplicates, placing.repeated)
+                placed = _dated(target, there, placing.placed, dated_at or found.now, found.now)
+                _append(db, target, session, there, placed, found.now)
+            return Outcome(
+                begun, len(placing.placed), placing.duplicates, placing.repeated, found.now
+            )
     raise Unavailable("the session is begun and ended by others all the time; try again")
 
 
@@ -150,6 +161,24 @@ def _free_id(
     return message_id
 
 
+def _dated(
+    target: Target,
+    there: SessionSnapshot,
+    placed: Sequence[Placed],
+    dated_at: int,
+    now: int,
+) -> list[Placed]:
+    """Say since when messages have been kept: never later than now."""
+    if not target.keep_times:
+        return [one._replace(created_at=dated_at) for one in placed]
+    return [
+        one._replace(
+            created_at=min(there.created_at if one.created_at is None else one.created_at, now)
+        )
+        for one in placed
+    ]
+
+
 def _append(
     db: Database,
     target: Target,
@@ -158,17 +187,12 @@ def _append(
     placed: Sequence[Placed],
     now: int,
 ) -> None:
-    """Store messages in a session that is locked; it keeps what it has of its own."""
+    """Store messages in a session that is locked; an expired one is not prolonged."""
     if session.user_id is not None and there.user_id not in (None, session.user_id):
         raise UserConflict("the session belongs to another user")
     active_at = now
-    if target.keep_times:
-        moments = [there.created_at if one.created_at is None else one.created_at for one in placed]
-        moments = [min(moment, now) for moment in moments]
-        active_at = max(moments) if there.status(now) == "active" else there.last_activity_at
-        placed = [
-            one._replace(created_at=moment) for one, moment in zip(placed, moments, strict=True)
-        ]
-    else:
-        placed = [one._replace(created_at=None) for one in placed]
+    if there.status(now) != "active":
+        active_at = there.last_activity_at
+    elif target.keep_times:
+        active_at = max(one.created_at or now for one in placed)
     store_placed(db, there, placed, user_id=session.user_id, api_key_id=None, active_at=active_at)
