@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from axes.middleware import AxesMiddleware
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -37,6 +38,8 @@ _PAGE_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
 }
+if settings.SECURE_HSTS_SECONDS:
+    _PAGE_HEADERS["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
 _DOCS_HEADERS = _PAGE_HEADERS | {"Content-Security-Policy": _DOCS_POLICY}
 
 

@@ -152,8 +152,9 @@ AXES_CLIENT_STR_CALLABLE = "memory_app.console.clients.no_name"
 AXES_SENSITIVE_PARAMETERS = ["username", "password", "next", "csrfmiddlewaretoken"]
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
-# The check looks for axes' middleware by name; config.middleware.ConsoleThrottle is it.
-SILENCED_SYSTEM_CHECKS = ["axes.W002"]
+# These look for a middleware by name. config/middleware.py has subclasses of axes' and of the CSRF
+# protection (ConsoleThrottle, ConsoleCsrf), and Envelope sends the headers of the other two.
+SILENCED_SYSTEM_CHECKS = ["axes.W002", "security.W001", "security.W002", "security.W003"]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -176,6 +177,7 @@ if _public.scheme == "https":
     CSRF_COOKIE_NAME = "__Host-csrf"
     LETHE_COOKIE_PREFIX = "__Host-"
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # The longest that anyone stays signed in; memory_app/console/middleware.py also ends idle ones.

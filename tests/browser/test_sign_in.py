@@ -41,7 +41,7 @@ def test_a_person_signs_in_sees_their_name_and_signs_out(either: Page, live_serv
 
 
 def test_a_wrong_password_is_said_next_to_the_fields_and_the_name_is_kept(
-    either: Page, live_server: Any, axe: Callable[..., list[str]]
+    either: Page, live_server: Any
 ) -> None:
     make_person("ann")
     either.goto(f"{live_server.url}/sign-in/")

@@ -1,10 +1,12 @@
 """Who gets in, how they stay in, and what stops those who guess."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from memory_app import moments
@@ -202,3 +204,12 @@ def seen(client: Client, *, ago: int) -> None:
     session = client.session
     session[middleware.SEEN_AT] = moments.process_clock() - ago
     session.save()
+
+
+def test_signing_in_clears_sessions_that_ended_unnoticed(client: Client) -> None:
+    make_person("ann")
+    Session.objects.create(
+        session_key="old", session_data="", expire_date=datetime(2020, 1, 1, tzinfo=UTC)
+    )
+    attempt(client)
+    assert not Session.objects.filter(session_key="old").exists()

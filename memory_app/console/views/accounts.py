@@ -8,7 +8,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from memory_app.console import middleware, navigation, page
 from memory_app.console.middleware import ConsoleRequest, public
@@ -38,6 +38,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         auth.login(request, form.get_user())
         middleware.begin(request)
+        # Sessions that ended unnoticed; their number is that of the last hours' sign-ins.
+        request.session.clear_expired()
         return page.redirect(request, back or reverse("console:home"))
     context = {"form": form, "next": back}
     status = 422 if form.is_bound else 200
@@ -61,7 +63,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_GET
+@require_safe
 def home(request: ConsoleRequest) -> HttpResponse:
     """Send people to the first page that is theirs, or say honestly that there is none."""
     first = navigation.first_page(request.person)

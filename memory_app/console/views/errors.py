@@ -30,7 +30,7 @@ CSRF: Final = Trouble(
 FORBIDDEN: Final = Trouble(
     403,
     "Your role does not allow this",
-    "An administrator can give you the role, under People.",
+    "An administrator can give you the role.",
     "shield-lock",
 )
 NOT_FOUND: Final = Trouble(
