@@ -1,10 +1,11 @@
 """Door one: JSON for agents, one URL per operation; a session id is data, never part of a path."""
 
-from ninja import NinjaAPI, Swagger
+from ninja import Swagger
 
 from memory_app.api import memory, problems, sessions
 from memory_app.api.auth import ApiKeyAuth
 from memory_app.api.bodies import StrictParser, refuse_unknown_parameters
+from memory_app.api.documentation import DocumentedAPI
 from memory_app.version import VERSION
 
 _DESCRIPTION = """
@@ -17,26 +18,23 @@ were sent. Put an `id` into each message, and every add can be retried safely.
 **Authorise** with `Authorization: Bearer lethe_…` (`manage.py create_key NAMESPACE`). A key
 belongs to one namespace; sessions of others answer like sessions that do not exist.
 
-**Refusals** are `application/problem+json` (RFC 9457) with a stable `code`: `invalid`,
-`session_full` (422), `unauthenticated` (401), `forbidden` (403), `not_found` (404),
-`method_not_allowed` (405), `session_exists`, `message_conflict`, `user_conflict`,
-`revision_conflict` (409), `session_expired` (410), `too_large` (413), `unsupported_media_type`
-(415), `unavailable` (503) and `storage_full` (507); the last two carry `Retry-After` and nothing
-was half-done.
+**Refusals** are `application/problem+json` (RFC 9457) with a stable `code`; each operation below
+names its own. `unavailable` (503) and `storage_full` (507) carry `Retry-After`: nothing was
+half-done, and the call can be repeated.
 
 **Limits**: body 16 MB, message 4 MB, 1,000 events a call, depth 64, integers of 64 bits. Refused
 everywhere: unknown fields and query parameters, duplicate keys, invalid UTF-8, NUL, lone
 surrogates, NaN and infinities. Times are RFC 3339 in UTC with microseconds.
 """
 
-api = NinjaAPI(
+api = DocumentedAPI(
     title="Lethe",
     version=VERSION,
     description=_DESCRIPTION,
     urls_namespace="api",
     auth=ApiKeyAuth(),
     parser=StrictParser(),
-    docs=Swagger(settings={"persistAuthorization": False}),
+    docs=Swagger(settings={"persistAuthorization": False, "validatorUrl": None}),
 )
 problems.register(api)
 api.add_router("/memory", memory.router)

@@ -177,7 +177,8 @@ Content = Annotated[
 
 Order = Literal["asc", "desc"]
 Role = Literal["user", "assistant", "system", "tool", "developer"]
-Status = Literal["active", "expired", "purging", "any"]
+Status = Literal["active", "expired", "purging"]
+AnyStatus = Literal["active", "expired", "purging", "any"]
 Sort = Literal[
     "last_activity_at",
     "created_at",

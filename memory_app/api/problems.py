@@ -33,6 +33,7 @@ STATUS: Final[dict[str, tuple[int, str]]] = {
     "session_expired": (410, "The session is past its time"),
     "too_large": (413, "Too many bytes"),
     "unsupported_media_type": (415, "The body is not JSON"),
+    "held": (423, "Under legal hold"),
     "unavailable": (503, "Not available now"),
     "storage_full": (507, "No room to store more"),
     "internal": (500, "An error in Lethe"),

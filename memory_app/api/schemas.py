@@ -83,8 +83,12 @@ class ListIn(WhichIn):
         " they were stored.",
     )
     order: fields.Order | None = Field(None, description="`asc` (default) or `desc`, by place.")
-    offset: fields.QueryInt | None = Field(None, ge=0, le=2**62)
-    limit: fields.QueryInt | None = Field(None, ge=0, le=conf.MAX_LIST)
+    offset: fields.QueryInt | None = Field(
+        None, ge=0, le=2**62, description="Pass over so many, in that order."
+    )
+    limit: fields.QueryInt | None = Field(
+        None, ge=0, le=conf.MAX_LIST, description="The most messages; 0 gives none."
+    )
     last: fields.QueryInt | None = Field(
         None,
         ge=0,
@@ -109,8 +113,10 @@ class RetrieveIn(WhichIn):
     """A text to look for in the messages of one session."""
 
     query: fields.QueryText
-    limit: fields.QueryInt = Field(20, ge=0, le=conf.MAX_PAGE)
-    offset: fields.QueryInt = Field(0, ge=0, le=2**62)
+    limit: fields.QueryInt = Field(
+        20, ge=0, le=conf.MAX_PAGE, description="The most messages; 0 gives none."
+    )
+    offset: fields.QueryInt = Field(0, ge=0, le=2**62, description="Pass over so many.")
 
 
 class RetrieveBody(RetrieveIn):
@@ -179,12 +185,18 @@ class SessionFields(Input):
     """What a session is besides its messages."""
 
     user_id: fields.UserId
-    title: StrictStr | None = Field(None, max_length=conf.MAX_TITLE)
+    title: StrictStr | None = Field(
+        None, max_length=conf.MAX_TITLE, description="At most 200 characters."
+    )
     tags: list[StrictStr] | None = Field(
         None, max_length=conf.MAX_TAGS, description="At most 32 of 1 to 64 characters."
     )
-    metadata: fields.Document = None
-    state: fields.Document = None
+    metadata: fields.Document = Field(
+        None, description="What to find the session by: an object of at most 256 KB."
+    )
+    state: fields.Document = Field(
+        None, description="What the agent keeps with the session: an object of at most 256 KB."
+    )
     expires_at: fields.Moment | None = Field(
         None, description="An explicit end: in the future, within the maximum age."
     )
@@ -215,7 +227,9 @@ class NameSessionIn(Input):
 class ExtendSessionIn(NameSessionIn):
     """Until when a session lives at least."""
 
-    expires_at: fields.Moment
+    expires_at: fields.Moment = Field(
+        description="The idle limit becomes at least this; an earlier explicit end is dropped."
+    )
 
 
 class DeleteSessionIn(Input):
@@ -234,8 +248,12 @@ class ListSessionsIn(Input):
         description="Sessions whose id begins so, compared character by character, case kept.",
         examples=["org-1/"],
     )
-    user_id: StrictStr | None = Field(None, min_length=1, max_length=conf.MAX_ID)
-    status: fields.Status = "active"
+    user_id: StrictStr | None = Field(
+        None, min_length=1, max_length=conf.MAX_ID, description="Sessions about this person."
+    )
+    status: fields.AnyStatus = Field(
+        "active", description="`expired` ones and those a purge removes are shown as stubs."
+    )
     tags: fields.Tags | None = Field(
         None,
         description="Sessions with all of these tags, separated by commas; a comma or backslash"
@@ -247,19 +265,23 @@ class ListSessionsIn(Input):
         " counted.",
         examples=['{"plan": "gold"}'],
     )
-    created_after: fields.Moment | None = Field(None, description="At this time or later.")
-    created_before: fields.Moment | None = Field(None, description="Earlier than this time.")
-    active_after: fields.Moment | None = None
-    active_before: fields.Moment | None = None
-    expires_after: fields.Moment | None = None
-    expires_before: fields.Moment | None = None
+    created_after: fields.Moment | None = Field(None, description="Begun at this time or later.")
+    created_before: fields.Moment | None = Field(None, description="Begun earlier than this time.")
+    active_after: fields.Moment | None = Field(
+        None, description="Last active at this time or later."
+    )
+    active_before: fields.Moment | None = Field(None, description="Last active earlier.")
+    expires_after: fields.Moment | None = Field(None, description="Ends at this time or later.")
+    expires_before: fields.Moment | None = Field(None, description="Ends earlier than this time.")
     held: fields.QueryBool | None = Field(None, description="Under legal hold, or not.")
     sort: fields.Sort = Field(
         "-last_activity_at",
         description="A leading - is descending. By created_at every session is met exactly once; by"
         " a field that changes meanwhile, paging is best effort.",
     )
-    limit: fields.QueryInt = Field(50, ge=1, le=conf.MAX_PAGE)
+    limit: fields.QueryInt = Field(
+        50, ge=1, le=conf.MAX_PAGE, description="The most sessions on one page."
+    )
     cursor: StrictStr | None = Field(None, max_length=1_000, description="From `next_cursor`.")
     total: fields.QueryBool = Field(False, description="Count all that match, which takes time.")
 
@@ -279,26 +301,29 @@ class EventOut(Schema):
 class SessionOut(Schema):
     """A session."""
 
-    uid: str
+    uid: str = Field(description="Random, never used again.")
     session_id: str
     namespace: str
     user_id: str | None
     title: str | None
     tags: list[str]
-    metadata: dict[str, Any] | None = None
-    state: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = Field(None, description="Not in answers of memory/.")
+    state: dict[str, Any] | None = Field(None, description="Not in lists and answers of memory/.")
     status: fields.Status
-    revision: int
+    revision: int = Field(
+        description="Rises by one with each call that changes messages, title, tags, metadata,"
+        " state or user; after a restart it goes on from the predecessor's."
+    )
     message_count: int
     token_count: int
     size_bytes: int
-    held: bool
+    held: bool = Field(description="Whether a legal hold forbids to remove or overwrite it.")
     created_at: str
     last_activity_at: str
-    expires_at: str | None
-    expires_because: str | None = Field(description="idle, max_age, explicit or operator")
-    purge_after: str | None
-    ended_at: str | None
+    expires_at: str | None = Field(description="From then on agents do not see it; null: never.")
+    expires_because: str | None = Field(description="`idle`, `max_age`, `explicit`, `operator`.")
+    purge_after: str | None = Field(description="From then on its content is removed.")
+    ended_at: str | None = Field(description="When another session of its id took its place.")
 
 
 class StubOut(Schema):
@@ -396,11 +421,11 @@ class SessionOrStubOut(Schema):
 
 
 class SessionsOut(Schema):
-    """A page of sessions, without their state."""
+    """A page of sessions, without their state; those past their time as stubs."""
 
-    items: list[SessionOut]
-    next_cursor: str | None
-    total: int | None = None
+    items: list[SessionOut | StubOut]
+    next_cursor: str | None = Field(description="Where the next page begins; null on the last.")
+    total: int | None = Field(None, description="Only when asked for.")
 
 
 class ReceiptOut(Schema):
