@@ -41,6 +41,12 @@ def make_session(
     )
 
 
+def say_more(caller: Caller, session_id: str, now: int | None = None) -> Recorded:
+    """Append one more message to a session."""
+    recording = Recording(session_id=session_id, events=[make_event("And more")])
+    return add_events(caller=caller, recording=recording, now=now)
+
+
 def begin_session(
     caller: Caller,
     session_id: str | None = None,

@@ -10,6 +10,7 @@ from memory_app.console import middleware
 from memory_app.models import Namespace, Operator, OperatorRole
 from memory_app.operations.namespaces import ensure_namespace
 from memory_app.operations.people import add_person
+from memory_app.operations.rights import Person, find_person
 
 PASSWORD = "correct horse battery staple"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -47,3 +48,9 @@ def sign_in(client: Client, person: Operator) -> Client:
 def signed_in(name: str = "ann", /, **roles: str) -> Client:
     """Return a client with a new person signed in, who holds these roles."""
     return sign_in(Client(raise_request_exception=False), make_person(name, **roles))
+
+
+def acting(name: str = "ann", /, **roles: str) -> Person:
+    """Return a new person as operations know them, who holds these roles."""
+    made = make_person(name, **roles)
+    return find_person(operator_id=made.pk, username=made.username)
