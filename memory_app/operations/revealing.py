@@ -122,13 +122,13 @@ def _read(
     before: int,
     *,
     newest: bool = False,
-    limit: int = PAGE,
+    limit: int | None = None,
 ) -> list[Event]:
     conditions, parameters = _range(session, roles, after, before)
     rows = db.cursor(
         f"SELECT {EVENT_COLUMNS} FROM message m WHERE {conditions}"
         f" ORDER BY m.id {'DESC' if newest else 'ASC'} LIMIT %s",
-        (*parameters, limit),
+        (*parameters, PAGE if limit is None else limit),
     )
     events: list[Event] = []
     size = 0
