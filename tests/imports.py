@@ -56,7 +56,12 @@ def run_import(*sessions: Any, **options: Any) -> Imported:
 
 
 def run_export(namespace: str = "support", **options: Any) -> list[dict[str, Any]]:
-    """Return the lines of an export."""
+    """Return the lines of an export, read."""
+    return [json.loads(line) for line in export_lines(namespace, **options)]
+
+
+def export_lines(namespace: str = "support", **options: Any) -> list[str]:
+    """Return the lines of an export as they are."""
     pieces: list[str] = []
     export_sessions(namespace=namespace, write=pieces.append, **options)
-    return [json.loads(line) for line in "".join(pieces).splitlines()]
+    return "".join(pieces).split("\n")[:-1]
