@@ -164,6 +164,8 @@
     if (copy) navigator.clipboard?.writeText(copiedBy(copy)).then(() => say("Copied"));
     const asks = target.closest("[hx-get], [hx-post]");
     if (asks && !asks.closest("dialog")) opener = asks;
+    const unfold = target.closest("[data-unfold]");
+    if (unfold) unfold.setAttribute("aria-expanded", unfold.getAttribute("aria-expanded") !== "true");
     const opens = target.closest("[data-open]");
     if (opens) {
       opener = opens;
