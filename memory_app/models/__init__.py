@@ -2,6 +2,7 @@
 
 from memory_app.models.agent_session import AgentSession, SessionDocument, SessionFacet
 from memory_app.models.api_key import ApiKey, Scope
+from memory_app.models.audit_entry import AuditAct, AuditCheckpoint, AuditEntry, AuditHead
 from memory_app.models.cleanup_run import CleanupRun
 from memory_app.models.erasure import Erasure
 from memory_app.models.message import Message
@@ -14,6 +15,10 @@ from memory_app.models.retention_policy import OnExpired, RetentionPolicy
 __all__ = [
     "AgentSession",
     "ApiKey",
+    "AuditAct",
+    "AuditCheckpoint",
+    "AuditEntry",
+    "AuditHead",
     "CleanupRun",
     "Erasure",
     "Message",
