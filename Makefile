@@ -28,6 +28,14 @@ check: .venv/dev ## Formatting, lint, types, missing migrations, architecture
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
+bench: .venv/dev ## Measure against raw statements and an empty view (WORKS=w1,w3 SESSIONS=… MESSAGES=…)
+	@$(BIN)/python -m tests.benchmarks $(if $(WORKS),--works $(WORKS)) $(if $(SESSIONS),--sessions $(SESSIONS)) $(if $(MESSAGES),--messages $(MESSAGES))
+
+prove: .venv/dev ## Kill the server two hundred times under load, on both databases
+	@LETHE_PROVE_KILLS=200 $(BIN)/python -m pytest tests/reliability --dist each \
+		--tx popen//env:LETHE_TEST_DATABASE=sqlite \
+		--tx popen//env:LETHE_TEST_DATABASE=postgresql
+
 format: .venv/dev ## Format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 

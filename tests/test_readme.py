@@ -1,0 +1,69 @@
+"""What the README tells a newcomer to do works, as it stands there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.served import ROOT, Served, serving
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def in_shell(command: str, served: Served) -> str:
+    command = command.replace("http://127.0.0.1:8000", served.url)
+    command = re.sub(r"^export LETHE_KEY=.*$", "", command, flags=re.MULTILINE)
+    environment = {**os.environ, "LETHE_KEY": served.key, "LETHE_URL": served.url}
+    return subprocess.run(
+        ["bash", "-euc", command], env=environment, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_the_first_call_stores_a_message_and_reads_it_back(installation: dict[str, str]) -> None:
+    (commands,) = [block for block in blocks("sh") if "memory/add" in block]
+    add, listing = [part for part in commands.split("\n\n") if part.startswith("curl")]
+    with serving(installation) as served:
+        assert json.loads(in_shell(add, served))["seq"] == 1
+        (item,) = json.loads(in_shell(listing, served))["items"]
+    assert item["message"]["content"] == "Where is my refund?"
+
+
+def test_the_agent_loop_is_short_and_remembers(
+    installation: dict[str, str], tmp_path: Path
+) -> None:
+    (loop,) = [block for block in blocks("python") if "def turn" in block]
+    assert len([line for line in loop.splitlines() if line.strip()]) < 30
+    script = tmp_path / "loop.py"
+    script.write_text(loop)
+    with serving(installation) as served:
+        environment = {**os.environ, "LETHE_KEY": served.key, "LETHE_URL": served.url}
+        said = [
+            subprocess.run(
+                [sys.executable, script],
+                env=environment,
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout.strip()
+            for _ in range(2)
+        ]
+    assert said == ["I remember 1 messages.", "I remember 3 messages."]
+
+
+def test_every_path_and_command_that_it_names_exists() -> None:
+    named = set(re.findall(r"\]\(((?:docs|memory_app|tests)/[^)#]+)\)", README))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    targets = set(re.findall(r"`make (\w+)", README)) | set(
+        re.findall(r"^make (\w+)", README, re.M)
+    )
+    rules = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert targets - rules == set()
+    commands = set(re.findall(r"manage\.py ([a-z_]+)", README)) - {"migrate", "check"}
+    folder = ROOT / "memory_app" / "management" / "commands"
+    assert [name for name in commands if not (folder / f"{name}.py").exists()] == []
