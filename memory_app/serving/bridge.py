@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.core.wsgi import get_wsgi_application
 from granian.rsgi import Headers, HTTPProtocol, Scope
@@ -26,8 +26,6 @@ from memory_app.serving.uploads import Held, Limits, Upload, has_body
 logger = logging.getLogger("lethe.serving")
 
 Fields = list[tuple[str, str]]
-Done = asyncio.Future[None]
-Request = tuple[Scope, Headers, HTTPProtocol, bytes, Done]
 
 _REFUSALS: Final = {
     "invalid": (422, "The request breaks a rule"),
@@ -62,6 +60,16 @@ def refuse(protocol: HTTPProtocol, code: str, detail: str) -> None:
     protocol.response_bytes(status, headers, json.dumps(problem).encode())
 
 
+class Request(NamedTuple):
+    """A request that is whole, and the promise that keeps granian waiting for its answer."""
+
+    scope: Scope
+    headers: Headers
+    protocol: HTTPProtocol
+    body: bytes
+    answered: asyncio.Future[None]
+
+
 def _start(kept: Fields, status: str, headers: Fields, *exception: Any) -> Callable[..., Any]:
     """Keep the headers that Django begins its answer with (WSGI's start_response)."""
     kept.extend(headers)
@@ -77,10 +85,8 @@ class Bridge:
         self._multiprocess = multiprocess
         self._limits = limits
         self._held = Held()
-        self._requests: SimpleQueue[tuple[Scope, Headers, HTTPProtocol, bytes, Done]] = (
-            SimpleQueue()
-        )
-        self._answered: deque[Done] = deque()
+        self._requests: SimpleQueue[Request] = SimpleQueue()
+        self._answered: deque[Request] = deque()
         self._waking = False
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -97,35 +103,33 @@ class Bridge:
             return
         upload = Upload(headers, protocol, self._limits, self._held)
         try:
-            body = await upload.read()
+            await self._run(scope, headers, protocol, await upload.read())
         except Refusal as refusal:
             refuse(protocol, refusal.code, refusal.detail)
             upload.release()
-            if refusal.code != "timeout":
-                await upload.drain()
-            return
-        try:
-            await self._run(scope, headers, protocol, body)
+            await upload.drain()
         finally:
             upload.release()
 
-    def _run(self, scope: Scope, headers: Headers, protocol: HTTPProtocol, body: bytes) -> Done:
-        answered: Done = self._loop.create_future()
-        self._requests.put((scope, headers, protocol, body, answered))
-        return answered
+    async def _run(
+        self, scope: Scope, headers: Headers, protocol: HTTPProtocol, body: bytes
+    ) -> None:
+        request = Request(scope, headers, protocol, body, self._loop.create_future())
+        self._requests.put(request)
+        await request.answered
 
     def _work(self) -> None:
         while True:
-            scope, headers, protocol, body, answered = self._requests.get()
+            request = self._requests.get()
             try:
-                self._answer(scope, headers, protocol, body)
+                self._answer(request)
             except spool.ClientLeft:
                 pass
             except BaseException:
                 # Also what tries to end the thread, and what granian cannot send.
                 logger.exception("a request failed outside its view")
-                refuse(protocol, "internal", "the request failed")
-            self._answered.append(answered)
+                refuse(request.protocol, "internal", "the request failed")
+            self._answered.append(request)
             # One wake-up serves all that were answered until the loop comes to it.
             if not self._waking:
                 self._waking = True
@@ -134,18 +138,20 @@ class Bridge:
     def _wake(self) -> None:
         self._waking = False
         while self._answered:
-            answered = self._answered.popleft()
+            answered = self._answered.popleft().answered
             if not answered.done():
                 answered.set_result(None)
 
-    def _answer(self, scope: Scope, headers: Headers, protocol: HTTPProtocol, body: bytes) -> None:
-        environ = build_environ(scope, headers, body, multiprocess=self._multiprocess)
-        answer: Fields = []
-        response: Any = self._django(environ, partial(_start, answer))
+    def _answer(self, request: Request) -> None:
+        environ = build_environ(
+            request.scope, request.headers, request.body, multiprocess=self._multiprocess
+        )
+        fields: Fields = []
+        response: Any = self._django(environ, partial(_start, fields))
         try:
             if response.streaming:
-                spool.send(protocol, response, answer, self._loop)
+                spool.send(request.protocol, response, fields, self._loop)
             else:
-                protocol.response_bytes(response.status_code, answer, response.content)
+                request.protocol.response_bytes(response.status_code, fields, response.content)
         finally:
             response.close()

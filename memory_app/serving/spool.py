@@ -21,7 +21,7 @@ from memory_app.conf import KB, MB, data_dir
 _IN_MEMORY: Final = 4 * MB
 # granian opens a file within milliseconds. If it ever came later than this, its client would see
 # an error, never a part.
-_NAMED_SECONDS: Final = 30.0
+_NAMED_SECONDS: Final = 10.0
 # How long a file is there for its reader, and longer by a second for each of so many bytes.
 _READER_SECONDS: Final = 600.0
 _BYTES_PER_SECOND: Final = 256 * KB
@@ -32,12 +32,12 @@ class ClientLeft(Exception):
 
 
 def folder() -> Path:
-    """Return where answers are that do not fit into memory, each for its first half minute."""
+    """Return where answers are that do not fit into memory, each for its first seconds."""
     return data_dir() / "spool"
 
 
 def clear() -> None:
-    """Make the folder, and remove what a killed process left in it."""
+    """Empty the folder: what has a name there is being read already, or was left by a kill."""
     shutil.rmtree(folder(), ignore_errors=True)
     folder().mkdir(mode=0o700, exist_ok=True)
 

@@ -35,7 +35,7 @@ _CONNECTIONS: Final = 4096
 # Also how long an idle connection is kept: longer than clients' pools keep theirs, which would
 # otherwise send into a connection that is just being closed.
 _HEAD_SECONDS: Final = 75
-_STOP_SECONDS: Final = 30
+_STOP_SECONDS: Final = 20
 
 
 class CannotServe(Refusal):
@@ -75,6 +75,7 @@ def serve(
     )
     # What runs beside the server (the cleanup loop) starts and stops with these two hooks.
     server.on_startup(lambda: print(f"Lethe listens on http://{bind}", flush=True))  # noqa: T201
+    server.on_shutdown(spool.clear)
     bridge = partial(Bridge, threads=threads, multiprocess=workers > 1, limits=limits or Limits())
     loader: Callable[..., Any] = partial(_load, bridge)
     server.serve(target_loader=loader, wrap_loader=False)

@@ -65,6 +65,7 @@ class Upload:
                     raise self._too_large()
                 return await self._gather(length, deadline)
         except TimeoutError:
+            self._pieces = None  # nothing to wait for any more
             raise TooSlow("the body did not arrive in time; the call can be repeated") from None
         except ProtocolClosed:
             raise Invalid("the body ends too early") from None

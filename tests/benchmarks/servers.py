@@ -49,7 +49,7 @@ def serve_granian_wsgi(port: int, threads: int) -> None:
     from granian.log import LogLevels
 
     Granian(
-        "config.wsgi:application",
+        "tests.benchmarks.with_length:application",
         port=port,
         interface=Interfaces.WSGI,
         blocking_threads=threads,
@@ -63,7 +63,7 @@ def serve_granian_wsgi(port: int, threads: int) -> None:
 def serve_waitress(port: int, threads: int) -> None:
     import waitress
 
-    from config.wsgi import application
+    from tests.benchmarks.with_length import application
 
     waitress.serve(
         application,
