@@ -11,6 +11,7 @@ from memory_app.models.operator import Operator, OperatorRole, Role
 from memory_app.models.preview import Preview, PreviewedSession
 from memory_app.models.receipt import Receipt, ReceiptKind, ReceiptSubject
 from memory_app.models.retention_policy import OnExpired, RetentionPolicy
+from memory_app.models.scrub import Scrub
 
 __all__ = [
     "AgentSession",
@@ -34,6 +35,7 @@ __all__ = [
     "RetentionPolicy",
     "Role",
     "Scope",
+    "Scrub",
     "SessionDocument",
     "SessionFacet",
 ]

@@ -34,6 +34,12 @@ class Receipt(models.Model):
         db_table = "receipt"
         indexes = [
             models.Index(fields=["namespace", "requested_at", "id"], name="receipt_by_time"),
+            # What the next scrub is for.
+            models.Index(
+                fields=["purged_at"],
+                condition=models.Q(scrubbed_at__isnull=True),
+                name="receipt_not_scrubbed",
+            ),
         ]
 
     def __str__(self) -> str:
