@@ -23,6 +23,10 @@ class Right(StrEnum):
     ERASE = "erase"
     EXPORT = "export"
     HOLD = "hold"
+    READ_OWN_AUDIT = "read_own_audit"
+    READ_AUDIT = "read_audit"
+    # The audit log, for those who see no sessions.
+    OVERSEE = "oversee"
     MANAGE_KEYS = "manage_keys"
     MANAGE_NAMESPACES = "manage_namespaces"
     MANAGE_POLICIES = "manage_policies"
@@ -30,8 +34,20 @@ class Right(StrEnum):
 
 
 _VIEWER: Final = frozenset({Right.VIEW})
-_OPERATOR: Final = _VIEWER | {Right.READ_CONTENT, Right.EXPIRE, Right.EXTEND, Right.RESTORE}
-_PRIVACY_OFFICER: Final = _OPERATOR | {Right.PURGE, Right.ERASE, Right.EXPORT, Right.HOLD}
+_OPERATOR: Final = _VIEWER | {
+    Right.READ_CONTENT,
+    Right.EXPIRE,
+    Right.EXTEND,
+    Right.RESTORE,
+    Right.READ_OWN_AUDIT,
+}
+_PRIVACY_OFFICER: Final = _OPERATOR | {
+    Right.PURGE,
+    Right.ERASE,
+    Right.EXPORT,
+    Right.HOLD,
+    Right.READ_AUDIT,
+}
 
 # From the least role to the greatest: a refusal names the first that would do.
 RIGHTS: Final[Mapping[str, frozenset[Right]]] = {
@@ -39,7 +55,13 @@ RIGHTS: Final[Mapping[str, frozenset[Right]]] = {
     Role.OPERATOR: _OPERATOR,
     Role.PRIVACY_OFFICER: _PRIVACY_OFFICER,
     Role.ADMINISTRATOR: frozenset(
-        {Right.MANAGE_KEYS, Right.MANAGE_NAMESPACES, Right.MANAGE_POLICIES, Right.MANAGE_PEOPLE}
+        {
+            Right.MANAGE_KEYS,
+            Right.MANAGE_NAMESPACES,
+            Right.MANAGE_POLICIES,
+            Right.MANAGE_PEOPLE,
+            Right.OVERSEE,
+        }
     ),
 }
 
