@@ -324,6 +324,8 @@
   countTicks();
   ageToasts();
   refreshTimes();
+  // The match that is looked at; a link to a message says itself where to go.
+  if (!location.hash) find(".msg.here")?.scrollIntoView({ block: "center" });
   setInterval(refreshTimes, 60000);
   setInterval(tick, 30000);
 })();
