@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import importlib.util
 import itertools
+import logging
 import os
 import resource
 import signal
@@ -64,6 +65,9 @@ def serve_waitress(port: int, threads: int) -> None:
     import waitress
 
     from tests.benchmarks.with_length import application
+
+    # It would write a line for every request that waits.
+    logging.getLogger("waitress").setLevel(logging.ERROR)
 
     waitress.serve(
         application,
