@@ -30,6 +30,7 @@ check: .venv/dev ## Formatting, lint, types, missing migrations, architecture
 
 bench: .venv/dev ## Measure against raw statements and an empty view (WORKS=w1,w3 SESSIONS=… MESSAGES=…)
 	@$(BIN)/python -m tests.benchmarks $(if $(WORKS),--works $(WORKS)) $(if $(SESSIONS),--sessions $(SESSIONS)) $(if $(MESSAGES),--messages $(MESSAGES))
+	@$(if $(WORKS),:,$(BIN)/python -m tests.benchmarks.servers --only bridge-16)
 
 prove: .venv/dev ## Kill the server two hundred times under load, on both databases
 	@LETHE_PROVE_KILLS=200 $(BIN)/python -m pytest tests/reliability --dist each \

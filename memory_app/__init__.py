@@ -1,5 +1,6 @@
 """Lethe: a core and three doors.
 
+                serving/            carries the first two over HTTP; started by the third
     api/ | console/ | management/   the doors: JSON for agents, HTML for people, commands
                 |
                 v
