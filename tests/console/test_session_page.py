@@ -1,0 +1,191 @@
+"""One session's page: what it shows to whom, and that messages are text."""
+
+import pytest
+from django.test import Client
+
+from memory_app.operations.keys import Caller
+from memory_app.operations.recording import Recording, add_events
+from tests.console.scenes import HOSTILE, SECRETS, ask_to_purge, person, scene
+from tests.factories import make_caller, make_event, make_session
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def agent() -> Caller:
+    return make_caller("support")
+
+
+@pytest.fixture
+def olga(agent: Caller) -> Client:
+    return person("operator")
+
+
+def uid(agent: Caller, *contents: object) -> str:
+    made = make_session(agent, "chat-1", *contents).session
+    assert made is not None
+    return made.uid
+
+
+def test_operators_read_everything_of_a_session(agent: Caller, olga: Client) -> None:
+    text = olga.get(f"/sessions/{scene(agent)}/").text
+    assert [secret for secret in SECRETS if secret not in text] == []
+    assert "1.50" in text, "numbers are shown as they were spelled"
+
+
+def test_viewers_read_the_facts_and_no_content(agent: Caller) -> None:
+    session, vera = scene(agent), person("viewer")
+    answer = vera.get(f"/sessions/{session}/?find=words&view=raw&at=1")
+    assert answer.status_code == 200
+    assert "needs the role Operator in support" in answer.text
+    assert "org-1/ann" in answer.text
+    assert not [secret for secret in SECRETS if secret in answer.text]
+    refused = vera.get(f"/sessions/{session}/messages/1/")
+    assert refused.status_code == 403
+    assert "Operator" in refused.text
+
+
+@pytest.mark.parametrize("view", ["", "?view=raw", "?find=bold", "?view=raw&find=script"])
+def test_a_message_is_text_whatever_it_holds(agent: Caller, olga: Client, view: str) -> None:
+    session = uid(agent, HOSTILE, [{"type": "text", "text": HOSTILE}, {HOSTILE: HOSTILE}])
+    text = olga.get(f"/sessions/{session}/{view}").text
+    assert "<script>alert" not in text
+    assert "<b hx-get" not in text
+    assert "<img src=x" not in text
+    assert "<ol hx-ignore>" in text
+
+
+def test_names_of_tools_tags_and_ids_are_text_too(agent: Caller, olga: Client) -> None:
+    call = {"id": HOSTILE, "function": {"name": HOSTILE, "arguments": f'{{"{HOSTILE}": 1}}'}}
+    events = [
+        make_event(None, role="assistant", tool_calls=[call], state={HOSTILE: HOSTILE}),
+        make_event("done", role="tool", tool_call_id=HOSTILE, name=HOSTILE),
+    ]
+    recording = Recording(session_id=HOSTILE, user_id=HOSTILE, events=events, batch=True)
+    made = add_events(caller=agent, recording=recording).session
+    assert made is not None
+    for path in ("", "?view=raw", "messages/1/", "messages/2/"):
+        text = olga.get(f"/sessions/{made.uid}/{path}").text
+        assert "<script>alert" not in text
+        assert "<b hx-get" not in text
+    assert "<b hx-get" not in olga.get("/sessions/").text
+
+
+def test_a_long_session_is_shown_page_by_page(agent: Caller, olga: Client) -> None:
+    session = uid(agent, *(f"Message {number};" for number in range(1, 131)))
+    first = olga.get(f"/sessions/{session}/").text
+    assert ("Message 50;" in first, "Message 51;" in first) == (True, False)
+    assert f"/sessions/{session}/?after=50" in first
+    last = olga.get(f"/sessions/{session}/?end=1").text
+    assert ("Message 80;" in last, "Message 81;" in last, "Message 130;" in last) == (
+        False,
+        True,
+        True,
+    )
+    linked = olga.get(f"/sessions/{session}/?at=100").text
+    assert 'id="m-100"' in linked
+
+
+@pytest.mark.parametrize("query", ["after=x", "at=-1", "before=99999999999999999999", "match=0"])
+def test_places_that_are_none_lead_to_the_beginning(
+    agent: Caller, olga: Client, query: str
+) -> None:
+    assert 'id="m-1"' in olga.get(f"/sessions/{uid(agent)}/?{query}").text
+
+
+def test_what_is_looked_for_is_marked_and_counted(agent: Caller, olga: Client) -> None:
+    session = uid(agent, "My refund", "Nothing", "A REFUND, a refund", "Straße")
+    text = olga.get(f"/sessions/{session}/?find=refund&match=2").text
+    assert "2 of 2" in text
+    assert text.count("<mark>") == 3
+    assert "<mark>REFUND</mark>" in text
+    assert 'class="msg user here" id="m-3"' in text
+    assert "<mark>Straße</mark>" in olga.get(f"/sessions/{session}/?find=STRASSE").text
+    assert "no match" in olga.get(f"/sessions/{session}/?find=absent").text
+    assert olga.get(f"/sessions/{session}/?find={'x' * 501}").status_code == 200
+
+
+def test_roles_can_be_left_out(agent: Caller, olga: Client) -> None:
+    session = scene(agent)
+    text = olga.get(f"/sessions/{session}/?role=assistant&role=tool").text
+    assert ("WordsOfAnn" in text, "ArgumentSku" in text) == (False, True)
+    assert "2 of 5" in text
+    assert "No message of these roles" in olga.get(f"/sessions/{session}/?role=system").text
+
+
+def test_a_huge_message_is_folded_and_has_a_page_of_its_own(agent: Caller, olga: Client) -> None:
+    session = uid(agent, "begin" + "x" * 500_000 + "end")
+    text = olga.get(f"/sessions/{session}/").text
+    assert len(text) < 100_000
+    assert "500,008 characters" in text
+    whole = olga.get(f"/sessions/{session}/messages/1/").text
+    assert "xend" in whole
+
+
+def test_a_huge_state_is_cut_and_says_so(agent: Caller, olga: Client) -> None:
+    session = uid(agent, {"list": list(range(10_000)), "text": "y" * 50_000})
+    text = olga.get(f"/sessions/{session}/").text
+    assert len(text) < 120_000
+    assert "more</div>" in text
+
+
+def test_deeply_nested_text_that_looks_like_json_is_shown_as_text(
+    agent: Caller, olga: Client
+) -> None:
+    session = uid(agent, "[" * 900 + "]" * 900)
+    assert olga.get(f"/sessions/{session}/").status_code == 200
+
+
+def test_a_call_and_its_result_lead_to_each_other(agent: Caller, olga: Client) -> None:
+    text = olga.get(f"/sessions/{scene(agent)}/").text
+    assert 'href="#m-3">result in 3' in text
+    assert 'href="#m-2"><code>orders</code> in 2' in text
+
+
+def test_one_steps_to_the_next_session_of_the_same_list(agent: Caller, olga: Client) -> None:
+    first, second = scene(agent, "org-1/ann"), scene(agent, "org-1/bob")
+    scene(agent, "zoe")
+    query = "list=q%3Dprefix%253Aorg-1%252F%26sort%3Dcreated_at"
+    text = olga.get(f"/sessions/{first}/?{query}").text
+    assert f"/sessions/{second}/?{query}" in text
+    assert "first session of the list" in text
+    assert "last session of the list" in olga.get(f"/sessions/{second}/?{query}").text
+    assert olga.get(f"/sessions/{first}/?list=usr:nonsense").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["", "messages/1/", "session.md", "session.jsonl"])
+def test_a_session_of_others_is_not_there(agent: Caller, path: str) -> None:
+    theirs = scene(make_caller("claims"))
+    petra = person("privacy_officer")
+    assert petra.get(f"/sessions/{theirs}/{path}").status_code == 404
+    assert petra.get(f"/sessions/{'0' * 32}/{path}").status_code == 404
+
+
+def test_nothing_of_a_purged_session_can_be_opened(agent: Caller) -> None:
+    session, petra = scene(agent), person("privacy_officer")
+    token = ask_to_purge(petra, session)
+    petra.post(f"/purges/{token}/", {"typed": "purge 1", "reason": "over"})
+    for path in ("", "messages/1/", "session.md", "session.jsonl"):
+        assert petra.get(f"/sessions/{session}/{path}").status_code == 404
+
+
+def test_downloads_are_files_with_names_that_say_nothing(agent: Caller) -> None:
+    session, petra = scene(agent), person("privacy_officer")
+    for kind, words in (("jsonl", '"WordsOfAnn"'), ("md", "WordsOfAnn")):
+        answer = petra.get(f"/sessions/{session}/session.{kind}")
+        content = b"".join(answer).decode()
+        assert words in content
+        assert answer["Content-Disposition"] == f'attachment; filename="session.{kind}"'
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert answer["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_downloads_need_the_right_to_export(agent: Caller, role: str) -> None:
+    session, client = scene(agent), person(role)
+    for kind in ("jsonl", "md"):
+        answer = client.get(f"/sessions/{session}/session.{kind}")
+        assert answer.status_code == 403
+        assert "Privacy officer" in answer.text
+        assert not [secret for secret in SECRETS if secret in answer.text]
+    assert "session.md" not in client.get(f"/sessions/{session}/").text
