@@ -1,6 +1,7 @@
 """Read environment variables by type, and refuse nonsense by name."""
 
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -60,6 +61,21 @@ def names(name: str, default: list[str]) -> list[str]:
         lambda raw: [part.strip() for part in raw.split(",") if part.strip()],
         "names separated by commas",
     )
+
+
+def window(name: str, default: str) -> tuple[int, int] | None:
+    """Return when something may run, in minutes of the day: from, and before; None is never."""
+
+    def parse(raw: str) -> tuple[int, int] | None:
+        if raw in ("always", "never"):
+            return (0, 24 * 60) if raw == "always" else None
+        match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", raw)
+        if match is None or match[1] + match[2] == match[3] + match[4]:
+            raise ValueError
+        hour, minute, end_hour, end_minute = map(int, match.groups())
+        return hour * 60 + minute, end_hour * 60 + end_minute
+
+    return _read(name, parse(default), parse, "HH:MM-HH:MM (UTC), always or never")
 
 
 def folder(name: str, default: Path) -> Path:

@@ -17,6 +17,12 @@ LETHE_PUBLIC_URL = env.text("LETHE_PUBLIC_URL").rstrip("/")
 # A request's client is its connection's peer, unless this many proxies in front are trusted.
 LETHE_TRUSTED_PROXIES = env.number("LETHE_TRUSTED_PROXIES", 0, 0, 8)
 
+# When cleanup may scrub, in UTC, and up to which size; docs/erasure.md says what a scrub is.
+LETHE_SCRUB_WINDOW = env.window("LETHE_SCRUB_WINDOW", "02:00-05:00")
+LETHE_SCRUB_MAX_MB = env.number("LETHE_SCRUB_MAX_MB", 2048, 0, 2**31)
+# How long backups are kept, for receipts to say; 0 is not said.
+LETHE_BACKUP_DAYS = env.number("LETHE_BACKUP_DAYS", 0, 0, 36_500)
+
 DEBUG = env.flag("LETHE_DEBUG", False)
 SECRET_KEY = env.text("LETHE_SECRET_KEY") or env.secret(
     LETHE_DATA_DIR / "secret_key", get_random_secret_key
@@ -94,7 +100,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # A transaction takes the write lock when it begins. Taken later, it fails at once when
         # another writer came between, whatever the timeout.
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        # Seconds that a writer waits for another process, a scrub included, before it is refused
+        # as unavailable; memory_app/storage/sqlite.py counts the time it waited for its turn too.
+        "timeout": 5,
         "init_command": (
             "PRAGMA journal_mode=WAL;"
             # An acknowledged message survives a power cut.

@@ -42,3 +42,19 @@ def secret_key() -> str:
 def public_url() -> str:
     """Return where people and agents reach this installation, without a slash at the end."""
     return str(settings.LETHE_PUBLIC_URL) or "http://127.0.0.1:8000"
+
+
+def scrub_window() -> tuple[int, int] | None:
+    """Return when cleanup may scrub: from and before, in minutes of the UTC day; None is never."""
+    window: tuple[int, int] | None = settings.LETHE_SCRUB_WINDOW
+    return window
+
+
+def scrub_max_bytes() -> int:
+    """Return up to which size cleanup may stop writers for a scrub."""
+    return int(settings.LETHE_SCRUB_MAX_MB) * MB
+
+
+def backup_days() -> int:
+    """Return for how many days backups are kept; 0 when nobody said."""
+    return int(settings.LETHE_BACKUP_DAYS)

@@ -44,6 +44,8 @@ def _prepare() -> None:
     folder = Path(tempfile.mkdtemp(prefix="lethe-tests-"))
     os.environ["LETHE_DATA_DIR"] = str(folder / "data")
     os.environ["LETHE_PUBLIC_URL"] = ""
+    # Whatever the hour: a test that wants a scrub opens the window.
+    os.environ["LETHE_SCRUB_WINDOW"] = "never"
     if wanted == "sqlite":
         os.environ["DATABASE_URL"] = f"sqlite:///{folder / 'lethe.sqlite3'}"
     elif wanted == "postgresql":

@@ -1,4 +1,4 @@
-"""One run of cleanup: finish what was interrupted, count what expired, purge what is due.
+"""One run of cleanup: finish what was interrupted, count what expired, purge what is due, scrub.
 
 Sessions expire by the moment, not by this run; it removes those whose grace is over. Each batch is
 a transaction of its own that looks again, under the lock, whether a session is due. Several runs
@@ -16,8 +16,10 @@ from memory_app.errors import NotFound
 from memory_app.models import ReceiptKind
 from memory_app.operations.closing import DUE, close_due, lock_due
 from memory_app.operations.journal import file_removals
+from memory_app.operations.previewing import VALID_FOR, forget_previews
 from memory_app.operations.purging import delete_closed, finish_purges
 from memory_app.operations.receipts import Act, close_receipt, lock_counts, open_receipt
+from memory_app.operations.scrubbing import Scrubbing, look_whether_due, scrub
 from memory_app.storage import Database, engine
 
 # How many sessions one transaction closes; the messages it deletes have a bound of their own.
@@ -53,6 +55,7 @@ class CleanedUp:
     held: int
     seconds: float
     complete: bool
+    scrubbing: Scrubbing
 
 
 @dataclass(slots=True)
@@ -73,20 +76,29 @@ def clean_up(
     dry_run: bool = False,
     batch_size: int = BATCH_SIZE,
     max_seconds: float | None = None,
+    scrub_now: bool = False,
     now: int | None = None,
 ) -> CleanedUp:
-    """Run once, over one namespace or all. Raises NotFound for a namespace that does not exist."""
+    """Run once, over one namespace or all, then scrub the files when that is due or asked for.
+
+    Raises NotFound for a namespace that does not exist.
+    """
     begun = time.monotonic()
     progress = _Progress(None if max_seconds is None else begun + max_seconds)
     namespaces = engine().read(lambda db: _namespaces(db, namespace))
     if dry_run:
         expired, due = engine().read(lambda db: _count(db, namespaces, now or db.now()))
-        return CleanedUp(None, True, expired, due, 0, time.monotonic() - begun, complete=True)
+        seconds = time.monotonic() - begun
+        look = look_whether_due(now=now)
+        return CleanedUp(None, True, expired, due, 0, seconds, complete=True, scrubbing=look)
     with _recorded(namespace, namespaces, progress, now) as (run, expired):
         finish_purges()
         progress.complete = all(
             _purge_due(namespace_id, batch_size, progress, now) for namespace_id in namespaces
         )
+    # What one nobody used shows may be content as well.
+    engine().write(lambda db: forget_previews(db, (now or db.now()) - VALID_FOR))
+    scrubbing = scrub(asked=scrub_now, now=now) if progress.complete else look_whether_due(now=now)
     return CleanedUp(
         run=run,
         dry_run=False,
@@ -95,6 +107,7 @@ def clean_up(
         held=0,
         seconds=time.monotonic() - begun,
         complete=progress.complete,
+        scrubbing=scrubbing,
     )
 
 

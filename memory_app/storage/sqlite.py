@@ -25,6 +25,10 @@ T = TypeVar("T")
 _RESERVE = 64 * MB
 _FREE_SPACE_SECONDS = 1.0
 
+# How long a writer waits altogether: for its turn in this process, then for other processes.
+_PATIENCE_SECONDS = 5.0
+_HURRIED_SECONDS = 0.1
+
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 
 
@@ -50,13 +54,18 @@ class SQLiteDatabase(Database):
 class _Job(Generic[T]):
     """A write that waits to be committed, and then what came of it."""
 
-    __slots__ = ("done", "error", "result", "work")
+    __slots__ = ("done", "error", "result", "since", "work")
 
     def __init__(self, work: Callable[[Database], T]) -> None:
         self.work = work
         self.result: T | None = None
         self.error: BaseException | None = None
         self.done = False
+        self.since = time.monotonic()
+
+    def is_late(self) -> bool:
+        """Tell whether the writer's patience is over, to the accuracy of SQLite's waiting."""
+        return time.monotonic() - self.since > _PATIENCE_SECONDS - _HURRIED_SECONDS
 
 
 class SQLiteEngine(Engine):
@@ -86,9 +95,10 @@ class SQLiteEngine(Engine):
                 return work(self.database())
         job = _Job(work)
         self._waiting.append(job)
-        with self._lock:
-            if not job.done:
-                self._commit_waiting()
+        while not job.done:
+            with self._lock:
+                if not job.done:
+                    self._commit_waiting()
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[return-value]
@@ -96,10 +106,17 @@ class SQLiteEngine(Engine):
     def _commit_waiting(self) -> None:
         """Run everything that waits in one transaction; a job that fails undoes itself alone."""
         group = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        begun = False
         try:
-            with self.refusals(), transaction.atomic():
+            with self.refusals(), _patience(group[0].since), transaction.atomic():
+                begun = True
                 self._run_group(group)
         except BaseException as problem:
+            if not begun and group[0].is_late():
+                # Another process keeps the lock; whoever came later may wait a little longer.
+                waiting = [job for job in group if not job.is_late()]
+                self._waiting.extendleft(reversed(waiting))
+                group = group[: len(group) - len(waiting)]
             # The commit failed, so nothing of the group is stored, also what had succeeded.
             for job in group:
                 job.error = job.error or problem
@@ -208,6 +225,23 @@ class SQLiteEngine(Engine):
                 "the database is busy; nothing was done, so the call can be repeated"
             )
         return None
+
+
+@contextmanager
+def _patience(since: float) -> Iterator[None]:
+    """Let SQLite wait only for what is left of a writer's patience."""
+    waited = time.monotonic() - since
+    if waited < _HURRIED_SECONDS:
+        yield
+        return
+    left = max(0.0, _PATIENCE_SECONDS - waited)
+    connection.ensure_connection()
+    connection.connection.execute(f"PRAGMA busy_timeout={int(left * 1000)}")
+    try:
+        yield
+    finally:
+        if connection.connection is not None:
+            connection.connection.execute(f"PRAGMA busy_timeout={int(_PATIENCE_SECONDS * 1000)}")
 
 
 INSERT = (

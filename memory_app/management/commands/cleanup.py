@@ -6,9 +6,10 @@ import threading
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from memory_app.management.command import LetheCommand, duration
-from memory_app.moments import SECOND
+from memory_app.management.command import DoneInPart, LetheCommand, WrongUsage, duration
+from memory_app.moments import DAY, SECOND
 from memory_app.operations.cleaning import BATCH_SIZE, CleanedUp, clean_up
+from memory_app.operations.scrubbing import Scrubbing, seconds_until_window
 
 
 def _batch(text: str) -> int:
@@ -31,8 +32,9 @@ class Command(LetheCommand):
     """Run cleanup and say what came of it."""
 
     help = (
-        "Purge the sessions whose time and grace are over. Safe to run twice at once and to kill at"
-        " any moment: the next run goes on."
+        "Purge the sessions whose time and grace are over, and scrub the database's files when"
+        " LETHE_SCRUB_WINDOW (UTC) is open. Safe to run twice at once and to kill at any moment:"
+        " the next run goes on."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -42,11 +44,18 @@ class Command(LetheCommand):
         parser.add_argument("--batch-size", type=_batch, default=BATCH_SIZE, metavar="N")
         parser.add_argument("--max-seconds", type=_seconds, metavar="S", help="stop after so long")
         parser.add_argument("--every", type=duration, metavar="5m", help="stay, and repeat")
+        parser.add_argument(
+            "--scrub",
+            action="store_true",
+            help="scrub now, at any hour and size; on SQLite writers wait meanwhile",
+        )
         parser.add_argument("--json", action="store_true", help="one line of JSON for each run")
 
     def handle(self, **options: Any) -> None:
         """Run once, or until a signal asks to stop."""
         every = options["every"]
+        if options["scrub"] and (options["dry_run"] or every is not None):
+            raise WrongUsage("--scrub is done once and now: leave out --dry-run and --every")
         if every is None:
             self._run(options)
             return
@@ -55,7 +64,8 @@ class Command(LetheCommand):
             signal.signal(number, lambda *_: stop.set())
         while not stop.is_set():
             self._run(options)
-            stop.wait(every / SECOND)
+            # However long the pause, the window for scrubs is not missed.
+            stop.wait(min(every / SECOND, seconds_until_window() or DAY / SECOND))
 
     def _run(self, options: dict[str, Any]) -> None:
         done = clean_up(
@@ -63,8 +73,11 @@ class Command(LetheCommand):
             dry_run=options["dry_run"],
             batch_size=options["batch_size"],
             max_seconds=options["max_seconds"],
+            scrub_now=options["scrub"],
         )
         self.stdout.write(_json(done) if options["json"] else _sentence(done))
+        if options["scrub"] and not done.scrubbing.done:
+            raise DoneInPart(f"not scrubbed: {done.scrubbing.waits_for or 'more is to be purged'}")
 
 
 def _json(done: CleanedUp) -> str:
@@ -80,7 +93,7 @@ def _json(done: CleanedUp) -> str:
             },
             "held": done.held,
             "queued": 0,
-            "scrubbed": False,
+            "scrubbed": done.scrubbing.done,
             "seconds": round(done.seconds, 3),
         }
     )
@@ -92,4 +105,13 @@ def _sentence(done: CleanedUp) -> str:
     return (
         f"{done.expired:,} expired since the last run; {verb} {done.purged.sessions:,} sessions"
         f" with {done.purged.messages:,} messages, {done.purged.bytes:,} bytes{rest}"
+        f"{_of_scrubbing(done.scrubbing)}"
     )
+
+
+def _of_scrubbing(scrubbing: Scrubbing) -> str:
+    if scrubbing.done:
+        return f"; scrubbed in {scrubbing.seconds:.1f} s"
+    if scrubbing.due:
+        return f"; scrub due, waits for {scrubbing.waits_for or 'the next run'}"
+    return ""
