@@ -281,8 +281,8 @@ def test_memory_does_what_its_model_does(api: Api) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Memory,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=25,
+            max_examples=12,
+            stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
         ),
