@@ -6,174 +6,14 @@ from typing import Any
 import pytest
 
 from memory_app import conf
-from memory_app.models import AgentSession
+from memory_app.errors import Refusal, StorageFull, Unavailable
+from memory_app.models import AgentSession, Namespace
+from memory_app.operations import recording
+from memory_app.operations.keys import forget_cached_keys
+from tests.api.memory_calls import GETS, MEMORY, POSTS
 from tests.api.refusals import assert_refused
 from tests.conftest import Api
-
-GETS: dict[str, dict[str, str]] = {
-    "list": {},
-    "retrieve": {"query": "x"},
-    "get": {"id": "m-1"},
-    "count": {},
-}
-POSTS: dict[str, dict[str, Any]] = {
-    "add": {"message": {"role": "user"}},
-    "add_list": {"events": [{"message": {"role": "user"}}]},
-    "retrieve": {"query": "x"},
-    "update": {"id": "m-1", "content": "x"},
-    "delete": {"id": "m-1"},
-    "pop": {},
-    "clear": {"session_id": "default"},
-}
-MEMORY = "/api/v1/memory/"
-
-
-@pytest.fixture
-def watched(api: Api) -> Any:
-    """Return an agent with one message, which is all there may be in the end."""
-    api.add("default", "Hi", id="m-1")
-    before = api.get("memory/list").content
-    yield api
-    assert api.get("memory/list").content == before
-    assert len(api.get("sessions/list").json()["items"]) == 1
-
-
-def send(
-    api: Api, operation: str, body: bytes | str, content_type: str = "application/json"
-) -> Any:
-    return api.client.post(MEMORY + operation, body, content_type=content_type, headers=api.headers)
-
-
-SPOILED = {
-    "cut off": b'{"message": {"role": "user"}',
-    "byte order mark": b'\xef\xbb\xbf{"message": {"role": "user"}}',
-    "invalid UTF-8": b'{"message": {"role": "user", "content": "\xff\xfe"}}',
-    "UTF-16": '{"message": {"role": "user"}}'.encode("utf-16"),
-    "raw NUL": b'{"message": {"role": "user", "content": "a\x00b"}}',
-    "escaped NUL": b'{"message": {"role": "user", "content": "a\\u0000b"}}',
-    "NUL in a key": b'{"message": {"role": "user", "a\\u0000": 1}}',
-    "lone surrogate": b'{"message": {"role": "user", "content": "\\ud83d"}}',
-    "surrogate as UTF-8": b'{"message": {"role": "user", "content": "\xed\xa0\xbd"}}',
-    "NaN": b'{"message": {"role": "user", "x": NaN}}',
-    "Infinity": b'{"message": {"role": "user", "x": -Infinity}}',
-    "1e400": b'{"message": {"role": "user", "x": 1e400}}',
-    "65 bits": b'{"message": {"role": "user", "x": 18446744073709551616}}',
-    "2^63": b'{"message": {"role": "user", "x": 9223372036854775808}}',
-    "10^400": b'{"message": {"role": "user", "x": 1' + b"0" * 400 + b"}}",
-    "duplicate key": b'{"message": {"role": "user"}, "message": {"role": "user"}}',
-    "duplicate key in a message": b'{"message": {"role": "user", "role": "tool"}}',
-    "duplicate key in a part": b'{"message": {"role": "user", "content": [{"a": 1, "a": 2}]}}',
-    "duplicate key in a state": b'{"message": {"role": "user"}, "state": {"a": 1, "\\u0061": 1}}',
-    "duplicate key in a patch": (
-        b'{"message": {"role": "user"}, "session_patch": {"state": {"a": 1, "a": 1}}}'
-    ),
-    "two values": b'{"message": {"role": "user"}} {}',
-    "65 levels": (b'{"message": {"role": "user", "content": ' + b"[" * 63 + b"]" * 63 + b"}}"),
-    "10,000 levels": b'{"message": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
-    "single quotes": b"{'message': {'role': 'user'}}",
-    "a trailing comma": b'{"message": {"role": "user"},}',
-    "not an object": b'[{"message": {"role": "user"}}]',
-    "null": b"null",
-    "a number": b"5",
-    "empty": b"",
-    "white space": b"  \n",
-}
-
-
-@pytest.mark.parametrize("kind", SPOILED)
-def test_a_spoiled_body_is_refused(watched: Api, kind: str) -> None:
-    assert_refused(send(watched, "add", SPOILED[kind]), "invalid", ["body"])
-    in_a_list = b'{"events": [' + SPOILED[kind] + b"]}"
-    if kind in ("not an object", "null", "a number"):
-        loc = ["body", "events", 0]
-        assert_refused(send(watched, "add_list", in_a_list), "invalid", loc)
-    elif kind not in ("empty", "white space"):
-        assert_refused(send(watched, "add_list", in_a_list), "invalid", ["body"])
-
-
-def test_64_levels_are_taken(api: Api) -> None:
-    body = b'{"message": {"role": "user", "content": ' + b"[" * 62 + b"]" * 62 + b"}}"
-    assert send(api, "add", body).status_code == 201
-    assert len(api.get("memory/list").json()["items"]) == 1
-    assert api.get("memory/retrieve", query="x").json()["total"] == 0
-
-
-@pytest.mark.parametrize("operation", POSTS)
-def test_every_operation_reads_its_body_strictly(watched: Api, operation: str) -> None:
-    body = json.dumps(POSTS[operation])
-    doubled = body[:-1] + (", " if len(body) > 2 else "") + '"z": 1, "z": 1}'
-    assert_refused(send(watched, operation, doubled), "invalid", ["body"])
-    unknown = body[:-1] + (", " if len(body) > 2 else "") + '"Mira": "secret"}'
-    problem = assert_refused(send(watched, operation, unknown), "invalid", ["body", "Mira"])
-    assert "secret" not in str(problem)
-    for spoiled in (b"\xff", b"[]", b"null", b'"x"', b""):
-        assert_refused(send(watched, operation, spoiled), "invalid", ["body"])
-
-
-@pytest.mark.parametrize("operation", POSTS)
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        "text/plain",
-        "text/json",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "application/json-patch+json",
-        "application/octet-stream",
-        "*/*",
-        "json",
-    ],
-)
-def test_a_body_of_another_type_is_refused(watched: Api, operation: str, content_type: str) -> None:
-    response = send(watched, operation, json.dumps(POSTS[operation]), content_type)
-    assert_refused(response, "unsupported_media_type")
-
-
-@pytest.mark.parametrize(
-    "content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON"]
-)
-def test_json_is_told_by_its_type_in_any_spelling(api: Api, content_type: str) -> None:
-    response = send(api, "add", '{"message":{"role":"user","content":"é"}}'.encode(), content_type)
-    assert response.status_code == 201
-    assert api.get("memory/list").json()["items"][0]["message"]["content"] == "é"
-
-
-def test_more_than_16_mb_are_too_large(watched: Api) -> None:
-    fits = b'{"message": {"role": "x"}}'
-    padded = fits + b" " * (conf.MAX_BODY_BYTES - len(fits))
-    assert_refused(send(watched, "add", padded), "invalid", ["body", "message", "role"])
-    assert_refused(send(watched, "add", padded + b" "), "too_large")
-    assert_refused(send(watched, "add", b"\xff" * (20 * conf.MB)), "too_large")
-
-
-def message_of(size: int, **more: str) -> str:
-    text = json.dumps({"role": "user", **more, "content": ""})
-    return f'{text[:-2]}{"x" * (size - len(text))}"}}'
-
-
-def test_a_message_has_at_most_4_mb_and_so_has_a_state(api: Api) -> None:
-    assert len(message_of(conf.MAX_MESSAGE_BYTES)) == conf.MAX_MESSAGE_BYTES
-    for more in ({}, {"id": "m-1"}):
-        fits, over = (message_of(conf.MAX_MESSAGE_BYTES + n, **more) for n in (0, 1))
-        for name, body in (("add", '{"message":%s}'), ("add_list", '{"events":[{"message":%s}]}')):
-            assert_refused(send(api, name, body % over), "too_large")
-            assert send(api, name, body % fits).status_code in (200, 201)
-    state = '{"message":{"role":"user"},"state":%s}'
-    assert_refused(send(api, "add", state % message_of(conf.MAX_MESSAGE_BYTES + 1)), "too_large")
-    assert send(api, "add", state % message_of(conf.MAX_MESSAGE_BYTES)).status_code == 201
-    assert api.get("memory/count").json() == {"count": 4}
-
-
-def test_bytes_are_counted_not_characters(watched: Api) -> None:
-    content = "é" * (conf.MAX_MESSAGE_BYTES // 2)
-    body = json.dumps({"message": {"role": "user", "content": content}}, ensure_ascii=False)
-    assert_refused(send(watched, "add", body.encode()), "too_large")
-
-
-def test_more_than_1000_events_are_refused(watched: Api) -> None:
-    events = [{"message": {"role": "user"}}] * 1_001
-    assert_refused(watched.post("memory/add_list", events=events), "invalid", ["body", "events"])
-
+from tests.factories import make_key
 
 MESSAGES: list[tuple[Any, list[Any]]] = [
     (None, []),
@@ -371,3 +211,51 @@ def test_a_full_session_is_refused_with_its_own_code(api: Api) -> None:
     assert_refused(response, "session_full")
     assert api.get("memory/list", session_id="chat").json()["items"][1]["seq"] == conf.MAX_SEQ
     assert api.post("memory/pop", session_id="chat").json()["item"]["id"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"), [(Unavailable("busy"), 503), (StorageFull("full"), 507)]
+)
+def test_what_can_be_repeated_later_says_when(
+    watched: Api, monkeypatch: pytest.MonkeyPatch, refusal: Refusal, status: int
+) -> None:
+    def refuse(**arguments: Any) -> None:
+        raise refusal
+
+    monkeypatch.setattr(recording, "add_events", refuse)
+    response = watched.post("memory/add", message={"role": "user"})
+    assert (response.status_code, response.json()["code"]) == (status, refusal.code)
+    assert int(response["Retry-After"]) > 0
+
+
+def test_a_namespace_may_refuse_calls_that_name_no_session(watched: Api) -> None:
+    Namespace.objects.update(shares_default=False)
+    forget_cached_keys()
+    for operation, query in GETS.items():
+        response = watched.get(f"memory/{operation}", **query)
+        assert_refused(response, "invalid", ["query", "session_id"])
+    for operation, fields in POSTS.items():
+        for named in ({"session_id": None}, {}):
+            body = {name: value for name, value in fields.items() if name != "session_id"}
+            response = watched.post(f"memory/{operation}", **body, **named)
+            assert_refused(response, "invalid", ["body", "session_id"])
+    assert watched.get("memory/count", session_id="default").json() == {"count": 1}
+    Namespace.objects.update(shares_default=True)
+    forget_cached_keys()
+
+
+def test_a_session_of_another_namespace_answers_as_one_that_does_not_exist(watched: Api) -> None:
+    uid = watched.get("memory/list").json()["session"]["uid"]
+    other = Api(make_key("sales"))
+    pairs: list[tuple[dict[str, str], dict[str, str]]] = [
+        ({"uid": uid}, {"uid": "0" * 32}),
+        ({"session_id": "default"}, {"session_id": "nobody"}),
+    ]
+    for theirs, missing in pairs:
+        for operation, query in GETS.items():
+            answers = []
+            for named in (theirs, missing):
+                response = other.get(f"memory/{operation}", **named, **query)
+                text = response.content.decode().replace(response["X-Request-ID"], "")
+                answers.append((response.status_code, text))
+            assert answers[0] == answers[1]

@@ -7,6 +7,7 @@ import pytest
 
 from memory_app import conf
 from memory_app.errors import Forbidden, MessageConflict, NotFound, StorageFull
+from memory_app.models import Message
 from memory_app.moments import DAY, SECOND
 from memory_app.operations.keys import Caller
 from memory_app.operations.reading import ListQuery, Which, list_messages
@@ -129,6 +130,16 @@ def test_a_caller_without_the_scope_is_refused_before_anything_is_looked_at() ->
         list_messages(
             caller=make_caller(scopes=("write",)), which=Which("chat"), query=ListQuery(), now=NOON
         )
+
+
+def test_a_message_remembers_the_key_that_wrote_it() -> None:
+    ann, bob = make_caller(), make_caller()
+    add(ann, "a", now=NOON)
+    add(bob, "b", now=NOON)
+    add(bob, "c", "d", now=NOON)
+    add(bob, "a", now=NOON)
+    keys = [row.api_key_id for row in Message.objects.order_by("id")]
+    assert keys == [ann.api_key_id, bob.api_key_id, bob.api_key_id, bob.api_key_id]
 
 
 def test_on_a_full_disk_nothing_is_added_and_reading_goes_on(
