@@ -87,13 +87,8 @@ def where(wanted: SessionFilter, namespace_id: int, now: int) -> tuple[str, list
         conditions.append(condition)
         parameters.extend(values)
 
-    if wanted.status == "active":
-        # Nearly all sessions of a list are active: the index of its order serves better.
-        add("s.ended_at IS NULL AND {unindexed}s.expires_at > %s", now)
-    elif wanted.status == "expired":
-        add("s.expires_at <= %s AND s.purge_receipt IS NULL", now)
-    elif wanted.status == "purging":
-        add("s.purge_receipt IS NOT NULL")
+    condition, moments = _in_status(wanted.status, now)
+    add(condition, *moments)
     if wanted.prefix:
         add("s.session_id >= %s", wanted.prefix)
         end = prefix_end(wanted.prefix)
@@ -101,11 +96,24 @@ def where(wanted: SessionFilter, namespace_id: int, now: int) -> tuple[str, list
             add("s.session_id < %s", end)
     if wanted.user_id is not None:
         add("s.user_id = %s", wanted.user_id)
+    if wanted.held:
+        # There are no holds, so nothing is held.
+        add("1 = 0")
     for condition, moment in _ranges(wanted):
         add(condition, moment)
     for digest in _facets(wanted, namespace_id):
         add("s.id IN (SELECT f.session_id FROM session_facet f WHERE f.digest = %s)", digest)
     return " AND ".join(conditions), parameters
+
+
+def _in_status(status: str, now: int) -> tuple[str, list[int]]:
+    """Return the condition of a status, and its parameters."""
+    if status == "active":
+        # Nearly all sessions of a list are active: the index of its order serves better.
+        return "s.ended_at IS NULL AND {unindexed}s.expires_at > %s", [now]
+    if status == "expired":
+        return "s.expires_at <= %s AND s.purge_receipt IS NULL", [now]
+    return "s.purge_receipt IS NOT NULL" if status == "purging" else "1 = 1", []
 
 
 def _ranges(wanted: SessionFilter) -> list[tuple[str, int]]:

@@ -15,7 +15,7 @@ from memory_app.moments import NEVER
 from memory_app.operations.receiving import SessionChange
 from memory_app.storage import Database
 from memory_app.storage.engine import Row
-from memory_app.storage.statements import BY_UID, LIVE, SESSION_WITH_DOCUMENT
+from memory_app.storage.statements import BY_UID, LIVE, SESSION_COLUMNS, SESSION_WITH_DOCUMENT
 from memory_app.strict_json import canonical, decode
 
 
@@ -56,6 +56,10 @@ def refuse_expired(db: Database, namespace_id: int, expired: SessionSnapshot | N
 def lock_live(db: Database, namespace_id: int, session_id: str, now: int | None) -> Found:
     """Lock the live session of an id and tell, by the clock read under the lock, what it is."""
     row = db.row(_LOCK_LIVE, (namespace_id, session_id))
+    if row is not None:
+        # Read apart, once the lock is held: joined to the locked row, PostgreSQL shows the document
+        # as it was before the writer whom the lock waited for, and that one's change is lost.
+        row = (*row, *(db.row(_DOCUMENT, (row[0],)) or (None, None)))
     return _found(db, row, now)
 
 
@@ -83,7 +87,8 @@ def _found(db: Database, row: Row | None, now: int | None) -> Found:
 
 _READ_LIVE = SESSION_WITH_DOCUMENT.replace("{where}", LIVE)
 _READ_UID = SESSION_WITH_DOCUMENT.replace("{where}", BY_UID)
-_LOCK_LIVE = f"{_READ_LIVE} {{for_update}}"
+_LOCK_LIVE = f"SELECT {SESSION_COLUMNS} FROM agent_session s WHERE {LIVE} {{for_update}}"
+_DOCUMENT = "SELECT d.metadata, d.state FROM session_document d WHERE d.session_id = %s"
 
 
 def find_policy(db: Database, namespace_id: int, session_id: str) -> Policy:

@@ -7,6 +7,7 @@ killed leaves sessions that are closed at every door and a receipt that is not f
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,11 +53,10 @@ def delete_session(*, caller: Caller, session_id: str, now: int | None = None) -
     caller.require("purge")
 
     def hide(db: Database) -> tuple[list[str], str | None]:
-        moment = now or db.now()
         sessions = db.rows(_LOCK_ALL, (caller.namespace_id, session_id))
-        interrupted = {row[2] for row in sessions if row[3] == ReceiptKind.DELETION}
-        unfinished = sorted(interrupted)
-        fresh = [(number, user_id) for number, user_id, receipt, _ in sessions if not receipt]
+        moment = now or db.now()
+        unfinished = _deletions(db, {receipt for _, _, receipt in sessions if receipt})
+        fresh = [(number, user_id) for number, user_id, receipt in sessions if not receipt]
         if not fresh:
             return unfinished, unfinished[-1] if unfinished else None
         receipt = _hide(db, caller, session_id, fresh, moment)
@@ -93,10 +93,15 @@ def _hide(
 
 
 _LOCK_ALL = (
-    "SELECT s.id, s.user_id, s.purge_receipt, r.kind FROM agent_session s"
-    " LEFT JOIN receipt r ON r.id = s.purge_receipt"
+    "SELECT s.id, s.user_id, s.purge_receipt FROM agent_session s"
     " WHERE s.namespace_id = %s AND s.session_id = %s ORDER BY s.id {for_update}"
 )
+
+
+def _deletions(db: Database, receipts: Iterable[str]) -> list[str]:
+    """Return those receipts that are of deletions: the caller may finish what one began."""
+    kind = "SELECT r.kind FROM receipt r WHERE r.id = %s"
+    return [one for one in sorted(receipts) if db.row(kind, (one,)) == (ReceiptKind.DELETION,)]
 
 
 def finish_purges() -> int:

@@ -204,6 +204,12 @@ def test_ranges_take_the_first_moment_in_and_leave_the_last_one_out(
     assert found(api, expires_before=expiry) == {"day-0"}
 
 
+def test_nothing_is_held_without_a_hold(api: Api, caller: Caller) -> None:
+    begin_session(caller, "chat")
+    assert found(api, held="true") == set()
+    assert found(api, held="false") == {"chat"}
+
+
 def test_filters_are_combined(api: Api, caller: Caller) -> None:
     begin_session(caller, "org-1/a", user_id="ann", tags=["vip"], metadata={"plan": "gold"})
     begin_session(caller, "org-1/b", user_id="ann", tags=["vip"])
