@@ -12,9 +12,10 @@ from django.http import HttpResponse
 from memory_app import moments
 from memory_app.models import AgentSession, Message, Receipt
 from memory_app.moments import DAY
+from memory_app.operations import purging
 from memory_app.operations.keys import verify_key
 from tests.conftest import Api
-from tests.factories import begin_session, make_key
+from tests.factories import begin_session, make_key, make_session
 
 AGENTS = 8
 
@@ -108,14 +109,32 @@ def test_one_of_many_sets_the_user(agent: Api) -> None:
     assert statuses(responses) == {200: 1, 409: AGENTS - 1}
 
 
-def test_many_who_delete_leave_one_receipt_for_each_session(agent: Api) -> None:
-    agent.add("chat")
-    responses = all_at_once(
-        agent, lambda api, number: api.post("sessions/delete", session_id="chat")
-    )
+@pytest.mark.parametrize("batch", [2_000, 3])
+def test_many_who_delete_are_all_told_when_it_is_done(
+    agent: Api, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(purging, "BATCH", batch)
+    make_session(verify_key(agent.key), "chat", *[f"word {number}" for number in range(20)])
+    left: list[int] = []
+
+    def delete(api: Api, number: int) -> HttpResponse:
+        response = api.post("sessions/delete", session_id="chat")
+        left.append(Message.objects.count())
+        return response
+
+    responses = all_at_once(agent, delete)
     assert statuses(responses) == {200: AGENTS}
-    assert Receipt.objects.count() == 1
-    assert AgentSession.objects.count() == Message.objects.count() == 0
+    assert left == [0] * AGENTS
+    receipt = Receipt.objects.get()
+    for response in responses:
+        answer = response.json()  # type: ignore[attr-defined]
+        if answer["receipt"] is None:
+            assert answer["deleted"] == 0
+        else:
+            assert (answer["deleted"], answer["receipt"]["id"]) == (1, receipt.pk)
+            assert answer["receipt"]["purged_at"] is not None
+    assert receipt.counts["messages"] == 20
+    assert AgentSession.objects.count() == 0
 
 
 def test_what_is_added_while_others_delete_is_whole_or_gone(agent: Api) -> None:
