@@ -7,6 +7,7 @@ import pytest
 
 from memory_app.console import navigation
 from memory_app.models import Role
+from tests.browser import scenes
 
 
 class Screen(NamedTuple):
@@ -35,4 +36,15 @@ PAGES = [
     Screen("not-found-outside", "/nothing-is-here", signed_in=False),
     Screen("method-not-allowed", "/sign-out/"),
     Screen("error", failing),
+    Screen("no-sessions", "/sessions/"),
+    Screen("sessions", scenes.many),
+    Screen("sessions-of-a-viewer", scenes.many, role=Role.VIEWER),
+    Screen("session", scenes.one),
+    Screen("session-of-a-viewer", scenes.one, role=Role.VIEWER),
+    Screen("match", scenes.found),
+    Screen("message", scenes.one_message),
+    Screen("purge", scenes.confirmation),
+    Screen("no-receipts", "/receipts/"),
+    Screen("receipts", scenes.receipts),
+    Screen("receipt", scenes.one_receipt),
 ]

@@ -81,7 +81,7 @@ def _show(request: HttpRequest, asked: Asked, chosen: PreviewView | None = None)
     return page.render(
         request,
         page="console/sessions/index.html",
-        fragment="console/sessions/_results.html",
+        fragment="console/sessions/_answer.html",
         context=context,
         push=push,
         replace=replace,

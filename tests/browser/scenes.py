@@ -1,0 +1,82 @@
+"""What the pages with sessions show: real shapes of conversations, made in a moment."""
+
+import pytest
+
+from memory_app.operations import previewing
+from memory_app.operations.keys import Caller
+from memory_app.operations.purging import delete_session
+from memory_app.operations.recording import Recording, add_events
+from memory_app.operations.rights import Person
+from tests.console.scenes import scene
+from tests.factories import begin_session, make_caller, make_event, make_session
+
+Monkeypatch = pytest.MonkeyPatch
+
+
+def many(_: Monkeypatch) -> str:
+    """Begin enough sessions for two pages, in two namespaces; return where the list is."""
+    support, claims = make_caller("support"), make_caller("claims")
+    scene(support)
+    begin_session(
+        support, "org-2/" + "long-" * 30, title="A title " * 20, tags=["a", "b", "c", "d", "e"]
+    )
+    for number in range(60):
+        make_session((support, claims)[number % 3 == 0], f"chat-{number}", f"Question {number}")
+    return "/sessions/"
+
+
+def one(_: Monkeypatch) -> str:
+    """Begin a session with everything in it; return where its page is."""
+    return f"/sessions/{everything(make_caller('support'))}/"
+
+
+def everything(agent: Caller) -> str:
+    """Begin a session with each kind of message there is; return its uid."""
+    uid = scene(agent)
+    parts = [{"type": "text", "text": "See this"}, {"type": "image_url", "image_url": {"url": "x"}}]
+    events = [
+        make_event("You help.", role="system"),
+        make_event("Be brief.", role="developer"),
+        make_event(parts),
+        make_event("word " * 3_000),
+        make_event("W" * 400),
+        make_event("Error: no such order", role="tool"),
+        make_event(None, role="assistant"),
+        make_event("שלום עולם"),
+    ]
+    add_events(caller=agent, recording=Recording(session_id="org-1/ann", events=events, batch=True))
+    return uid
+
+
+def found(monkeypatch: Monkeypatch) -> str:
+    """Return where a match in a session is shown."""
+    return f"{one(monkeypatch)}?find=o&match=3&list="
+
+
+def one_message(monkeypatch: Monkeypatch) -> str:
+    """Return where one message is shown whole."""
+    return f"{one(monkeypatch)}messages/2/"
+
+
+def confirmation(_: Monkeypatch) -> str:
+    """Choose a session for a purge; return where that is confirmed."""
+    uid = scene(make_caller("support"))
+    # The person signed in by the tests is always Ann, and a preview is its maker's own.
+    ann = Person(0, "ann", {"*": frozenset({"privacy_officer"})})
+    return f"/purges/{previewing.preview(actor=ann, uids=[uid]).token}/"
+
+
+def receipts(_: Monkeypatch) -> str:
+    """Remove a session; return where the receipts are."""
+    agent = make_caller("support")
+    scene(agent)
+    delete_session(caller=agent, session_id="org-1/ann")
+    return "/receipts/"
+
+
+def one_receipt(monkeypatch: Monkeypatch) -> str:
+    """Purge a session; return where the receipt is."""
+    token = confirmation(monkeypatch).split("/")[2]
+    ann = Person(0, "ann", {"*": frozenset({"privacy_officer"})})
+    receipt = previewing.execute(actor=ann, token=token, reason="Test data")
+    return f"/receipts/{receipt.id}/"
