@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from memory_app import moments
 from memory_app.errors import Invalid, Refusal
+from memory_app.operations.backing_up import require_whole_database
 from memory_app.operations.health import check_readiness
 
 
@@ -43,16 +44,18 @@ class LetheCommand(BaseCommand):
         """Run the command; a refusal becomes one sentence on standard error and status 1."""
         try:
             if self.needs_database:
-                _require_database()
+                require_database()
             return super().execute(*arguments, **options)
         except Refusal as refusal:
             raise Refused(_sentence(refusal)) from None
 
 
-def _require_database() -> None:
+def require_database() -> None:
+    """Refuse to go on without a database that has every table this version needs."""
     readiness = check_readiness()
     if readiness.database != "ok":
         raise Refused("the database cannot be reached; look at DATABASE_URL")
+    require_whole_database()
     if readiness.migrations != "applied":
         raise Refused("the database lacks tables of this version; run: manage.py migrate")
 
