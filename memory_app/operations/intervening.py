@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from memory_app.errors import Invalid, Refusal, SessionExists
+from memory_app.models import AuditAct
 from memory_app.models.snapshot import SessionSnapshot
 from memory_app.operations import lifetimes
+from memory_app.operations.auditing import About, Entry, write_entries
 from memory_app.operations.closing import SHOWN_COLUMNS, Shown
 from memory_app.operations.previewing import MAX_CHOSEN, read_preview
 from memory_app.operations.rights import Person, Right
@@ -16,6 +18,12 @@ from memory_app.storage.statements import SESSION_COLUMNS
 
 # How many sessions one transaction changes: their writers wait for it.
 _AT_ONCE: Final = 500
+
+_AUDITED: Final = {
+    Right.EXPIRE: AuditAct.SESSION_EXPIRE,
+    Right.EXTEND: AuditAct.SESSION_EXTEND,
+    Right.RESTORE: AuditAct.SESSION_RESTORE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,7 @@ def _work(
 ) -> Callable[[Database], tuple[list[str], Counter[str]]]:
     def work(db: Database) -> tuple[list[str], Counter[str]]:
         done: list[str] = []
+        entries: list[Entry] = []
         left: Counter[str] = Counter()
         moment = now or db.now()
         found = _lock(db, batch)
@@ -126,7 +135,7 @@ def _work(
         for _, namespace, _ in visible:
             person.require(right, namespace)
         shown = {one.number: one for one in batch[1]}
-        for namespace_id, _, session in visible:
+        for namespace_id, namespace, session in visible:
             if session.number in shown and not _is_as_shown(shown[session.number], session):
                 left["changed meanwhile"] += 1
                 continue
@@ -136,6 +145,9 @@ def _work(
                 left[refusal.detail] += 1
             else:
                 done.append(session.uid)
+                about = About("session", session.uid)
+                entries.append(Entry(person.username, _AUDITED[right], namespace, about))
+        write_entries(db, entries, moment)
         return done, +left
 
     return work

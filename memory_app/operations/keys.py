@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 
 from memory_app import conf, moments
 from memory_app.errors import Forbidden, Invalid, NotFound, Refusal, Unauthenticated
-from memory_app.models import ApiKey, Scope
+from memory_app.models import ApiKey, AuditAct, Scope
 from memory_app.moments import NEVER
+from memory_app.operations.auditing import COMMAND, About, Entry, write_entries, write_entry
 from memory_app.operations.namespaces import ensure_namespace
 from memory_app.storage import Database, engine
 
@@ -37,6 +38,11 @@ class Caller(NamedTuple):
     digest: bytes
     expires_at: int
 
+    @property
+    def name(self) -> str:
+        """Return how receipts and the audit log name whoever calls."""
+        return f"key {self.prefix}"
+
     def require(self, scope: str) -> None:
         """Refuse a key without the scope."""
         if scope not in self.scopes:
@@ -49,11 +55,12 @@ def create_key(
     scopes: Collection[str] = DEFAULT_SCOPES,
     expires_at: int = NEVER,
     label: str = "",
+    actor: str = COMMAND,
     now: int | None = None,
 ) -> str:
     """Make a key, and its namespace when that is missing; return it, for it is kept nowhere.
 
-    Raises Invalid.
+    `actor` is the name of the person who does it, if not a command. Raises Invalid.
     """
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
@@ -65,20 +72,23 @@ def create_key(
         moment = now or db.now()
         if expires_at <= moment:
             raise Invalid("a key expires in the future")
-        return _issue(
-            ApiKey(
-                namespace=ensure_namespace(name=namespace, now=moment),
-                scopes=",".join(scope for scope in SCOPES if scope in scopes),
-                label=label,
-                created_at=moment,
-                expires_at=expires_at,
-            )
+        key = ApiKey(
+            namespace=ensure_namespace(name=namespace, now=moment),
+            scopes=",".join(scope for scope in SCOPES if scope in scopes),
+            label=label,
+            created_at=moment,
+            expires_at=expires_at,
         )
+        token = _issue(key)
+        write_entry(db, _entry(actor, AuditAct.KEY_CREATE, key), moment)
+        return token
 
     return engine().write(work)
 
 
-def rotate_key(*, prefix: str, overlap: int = moments.DAY, now: int | None = None) -> str:
+def rotate_key(
+    *, prefix: str, overlap: int = moments.DAY, actor: str = COMMAND, now: int | None = None
+) -> str:
     """Make a key with the rights of another, which ends after the overlap; return the new one.
 
     A key that had an end gets a successor that lives as long as it did. Raises NotFound.
@@ -99,14 +109,17 @@ def rotate_key(*, prefix: str, overlap: int = moments.DAY, now: int | None = Non
         )
         old.expires_at = min(old.expires_at, moment + overlap)
         old.save(update_fields=["expires_at"])
-        return _issue(new)
+        token = _issue(new)
+        acts = ((AuditAct.KEY_ROTATE, old), (AuditAct.KEY_CREATE, new))
+        write_entries(db, [_entry(actor, act, key) for act, key in acts], moment)
+        return token
 
     token = engine().write(work)
     forget_cached_keys()
     return token
 
 
-def revoke_key(*, prefix: str, now: int | None = None) -> None:
+def revoke_key(*, prefix: str, actor: str = COMMAND, now: int | None = None) -> None:
     """End a key: other processes notice within seconds. Again is no error. Raises NotFound."""
 
     def work(db: Database) -> None:
@@ -114,10 +127,15 @@ def revoke_key(*, prefix: str, now: int | None = None) -> None:
         keys = ApiKey.objects.filter(prefix=prefix)
         if not keys.exists():
             raise NotFound("there is no key with this prefix")
-        keys.filter(revoked_at=None).update(revoked_at=moment)
+        if keys.filter(revoked_at=None).update(revoked_at=moment):
+            write_entry(db, _entry(actor, AuditAct.KEY_REVOKE, keys.get()), moment)
 
     engine().write(work)
     forget_cached_keys()
+
+
+def _entry(actor: str, act: AuditAct, key: ApiKey) -> Entry:
+    return Entry(actor, act, key.namespace.name, About("key", key.prefix))
 
 
 def _issue(key: ApiKey) -> str:

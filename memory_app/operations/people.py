@@ -9,8 +9,18 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from memory_app import moments
 from memory_app.errors import Invalid, NotFound
-from memory_app.models import Namespace, Operator, OperatorRole, Role
+from memory_app.models import AuditAct, Namespace, Operator, OperatorRole, Role
+from memory_app.operations.auditing import (
+    COMMAND,
+    STRANGER,
+    About,
+    Entry,
+    enter_once,
+    is_reserved,
+    write_entry,
+)
 from memory_app.storage import Database, engine
 
 ROLES: Final = tuple(Role.values)
@@ -24,12 +34,13 @@ def create_person(
     roles: Collection[str] = (Role.OPERATOR.value,),
     namespaces: Sequence[str] = (),
     password: str | None = None,
+    actor: str = COMMAND,
     now: int | None = None,
 ) -> str:
     """Let a person in, with these roles in the named namespaces, or in all when none is named.
 
-    Returns the password, made when none is given, for it is kept nowhere. Raises Invalid and
-    NotFound.
+    Returns the password, made when none is given, for it is kept nowhere. `actor` is the name of
+    the person who does it, if not a command. Raises Invalid and NotFound.
     """
     name = _check_name(username)
     if not roles or not set(roles) <= set(ROLES):
@@ -37,13 +48,15 @@ def create_person(
     chosen, encoded = _choose_password(name, password)
 
     def work(db: Database) -> str:
-        add_person(
+        moment = now or db.now()
+        number = add_person(
             username=name,
             encoded_password=encoded,
             roles=roles,
             namespaces=namespaces,
-            now=now or db.now(),
+            now=moment,
         )
+        write_entry(db, person_entry(actor, AuditAct.PERSON_CREATE, number), moment)
         return chosen
 
     return engine().write(work)
@@ -56,8 +69,11 @@ def add_person(
     roles: Collection[str],
     namespaces: Sequence[str],
     now: int,
-) -> None:
-    """Store a person in the caller's transaction. Raises Invalid and NotFound."""
+) -> int:
+    """Store a person in the caller's transaction; return their number.
+
+    Raises Invalid and NotFound.
+    """
     # Names that only differ in case would be mistaken for one another in the audit log.
     taken = {name.casefold() for name in Operator.objects.values_list("username", flat=True)}
     if username.casefold() in taken:
@@ -74,6 +90,7 @@ def add_person(
         for role in dict.fromkeys(roles)
         for place in places or [None]
     )
+    return person.pk
 
 
 def _namespace(name: str) -> Namespace:
@@ -83,7 +100,9 @@ def _namespace(name: str) -> Namespace:
     return namespace
 
 
-def reset_password(*, username: str, password: str | None = None) -> str:
+def reset_password(
+    *, username: str, password: str | None = None, actor: str = COMMAND, now: int | None = None
+) -> str:
     """Give a person another password, which signs them out everywhere; return it.
 
     Raises Invalid and NotFound.
@@ -96,6 +115,8 @@ def reset_password(*, username: str, password: str | None = None) -> str:
             raise NotFound(
                 "this person is deactivated" if found.exists() else "nobody has this name"
             )
+        entry = person_entry(actor, AuditAct.PERSON_RESET, found.get().pk)
+        write_entry(db, entry, now or db.now())
         return chosen
 
     return engine().write(work)
@@ -124,4 +145,41 @@ def _check_name(username: str) -> str:
         raise Invalid(
             f"a name has 1 to {_MAX_NAME} printable characters and no blank at either end"
         )
+    if is_reserved(name):
+        raise Invalid("the audit log names no person so: take another name")
     return name
+
+
+def enter_sign_in(*, username: str, now: int | None = None) -> None:
+    """Enter that a person signs in, before they are let in."""
+    _enter_own(AuditAct.PERSON_SIGN_IN, username, now)
+
+
+def enter_sign_out(*, username: str, now: int | None = None) -> None:
+    """Enter that a person signs out."""
+    _enter_own(AuditAct.PERSON_SIGN_OUT, username, now)
+
+
+def _enter_own(act: AuditAct, username: str, now: int | None) -> None:
+    def work(db: Database) -> None:
+        person = Operator.objects.get(username=username)
+        write_entry(db, person_entry(username, act, person.pk), now or db.now())
+
+    engine().write(work)
+
+
+def enter_failed_sign_in(*, username: str, now: int | None = None) -> None:
+    """Enter that somebody failed to sign in as a person, once a minute for each.
+
+    A name that nobody has may be a password typed into the wrong field: it is not kept, and all
+    of these are one.
+    """
+    name = Operator.normalize_username(username)
+    known = engine().read(lambda db: db.row("SELECT id FROM operator WHERE username = %s", (name,)))
+    entry = person_entry(STRANGER, AuditAct.PERSON_SIGN_IN_FAILED, known[0] if known else None)
+    enter_once(entry, moments.MINUTE, now)
+
+
+def person_entry(actor: str, act: AuditAct, number: int | None) -> Entry:
+    """Return the entry of an act about a person, whom the log knows by number."""
+    return Entry(actor, act, None, About("person", "unknown" if number is None else str(number)))

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from memory_app import moments
 from memory_app.errors import Invalid, NotFound, PreviewStale
-from memory_app.models import ReceiptKind
+from memory_app.models import AuditAct, ReceiptKind
 from memory_app.operations import purging
+from memory_app.operations.auditing import About, Entry, write_entry
 from memory_app.operations.browsing import SessionFilter, where
 from memory_app.operations.closing import keep_filter, read_filter
 from memory_app.operations.journal import file_removals
@@ -248,6 +249,9 @@ def execute(
         act = Act(row[0], ReceiptKind.PURGE, name_of(actor), why)
         receipt = open_receipt(db, act, shown.sessions, moment)
         db.run("UPDATE preview SET receipt = %s WHERE id = %s", (receipt, token))
+        about, counts = About("receipt", receipt), {"sessions": shown.sessions}
+        entry = Entry(act.actor, AuditAct.PURGE_EXECUTE, shown.namespace, about, counts)
+        write_entry(db, entry, moment)
         return receipt, row[0]
 
     receipt, namespace_id = engine().write(begin)

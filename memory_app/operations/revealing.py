@@ -1,19 +1,22 @@
 """Show people the content of sessions: a transcript page by page, one message, what is found."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from memory_app import conf
 from memory_app.errors import Invalid, NotFound
 from memory_app.models.message import SEQ_BITS
 from memory_app.models.snapshot import Event, SessionSnapshot
+from memory_app.operations.auditing import About, enter_reveal
 from memory_app.operations.receiving import ROLES
 from memory_app.operations.rights import Person, Right
 from memory_app.operations.viewing import Place, find_visible
 from memory_app.storage import Database, engine
 from memory_app.storage.statements import EVENT_COLUMNS
+
+T = TypeVar("T")
 
 # A page of a transcript ends after so many messages, or so many bytes of them.
 PAGE: Final = 50
@@ -77,8 +80,7 @@ def read_transcript(
     if len(query) > conf.MAX_QUERY:
         raise Invalid.at(("query", "find"), f"at most {conf.MAX_QUERY} characters")
 
-    def work(db: Database) -> Transcript:
-        session, _ = _reveal(db, person, uid)
+    def work(db: Database, session: SessionSnapshot, _: Place) -> Transcript:
         finding = _find(db, session, wanted.roles, query, match) if query.strip() else None
         part = wanted
         if finding is not None and finding.seq is not None:
@@ -90,14 +92,23 @@ def read_transcript(
         results, calls = _pairs(events)
         return Transcript(events, earlier, later, finding, results, calls)
 
-    return engine().read(work)
+    return _reveal(person, uid, work)
 
 
-def _reveal(db: Database, person: Person, uid: str) -> tuple[SessionSnapshot, Place]:
-    """Return a session whose content a person may read: every reading of content begins here."""
-    session, place = find_visible(db, person, uid)
-    person.require(Right.READ_CONTENT, place.name)
-    return session, place
+def _reveal(person: Person, uid: str, work: Callable[[Database, SessionSnapshot, Place], T]) -> T:
+    """Read content of a session that a person may read; handed over when that is entered.
+
+    Every reading of content goes through here. Raises NotFound and Forbidden.
+    """
+
+    def reading(db: Database) -> tuple[str, T]:
+        session, place = find_visible(db, person, uid)
+        person.require(Right.READ_CONTENT, place.name)
+        return place.name, work(db, session, place)
+
+    namespace, found = engine().read(reading)
+    enter_reveal(person=person, namespace=namespace, about=About("session", uid))
+    return found
 
 
 def _passage(db: Database, session: SessionSnapshot, part: Passage) -> list[Event]:
@@ -278,11 +289,10 @@ class Revealed:
 def read_message(*, person: Person, uid: str, seq: int) -> Revealed:
     """Return one message of a session by its place. Raises NotFound and Forbidden."""
 
-    def work(db: Database) -> Revealed:
-        session, place = _reveal(db, person, uid)
+    def work(db: Database, session: SessionSnapshot, place: Place) -> Revealed:
         events = _read(db, session, (), seq - 1, seq + 1, limit=1)
         if not events or not 1 <= seq <= conf.MAX_SEQ:
             raise NotFound("there is no such message")
         return Revealed(events[0], session, place)
 
-    return engine().read(work)
+    return _reveal(person, uid, work)

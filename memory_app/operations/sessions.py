@@ -9,9 +9,11 @@ from memory_app.errors import (
     SessionExists,
     Unavailable,
 )
+from memory_app.models import AuditAct
 from memory_app.models.snapshot import SessionSnapshot
 from memory_app.moments import NEVER
 from memory_app.operations import lifetimes
+from memory_app.operations.auditing import About, Entry, write_entry
 from memory_app.operations.changing import apply_change, change_user
 from memory_app.operations.keys import Caller
 from memory_app.operations.lifetimes import check_expiry
@@ -171,7 +173,11 @@ def expire_session(*, caller: Caller, session_id: str, now: int | None = None) -
     def work(db: Database) -> SessionAt:
         session, moment = _lock(db, caller, session_id, None, now)
         lifetimes.expire(db, session, "explicit", moment)
-        return SessionAt(_reread(db, caller, session), moment)
+        expired = SessionAt(_reread(db, caller, session), moment)
+        about = About("session", session.uid)
+        entry = Entry(caller.name, AuditAct.SESSION_EXPIRE, caller.namespace, about)
+        write_entry(db, entry, moment)
+        return expired
 
     return engine().write(work)
 

@@ -5,9 +5,10 @@ from typing import Final
 
 from django.core.management import call_command
 
-from memory_app.models import ApiKey, Operator, Role
+from memory_app.models import ApiKey, AuditAct, Operator, Role
+from memory_app.operations.auditing import COMMAND, write_entry
 from memory_app.operations.keys import create_key
-from memory_app.operations.people import add_person, new_password
+from memory_app.operations.people import add_person, new_password, person_entry
 from memory_app.storage import Database, engine
 
 FIRST_PERSON: Final = "admin"
@@ -39,13 +40,15 @@ def prepare_installation(*, now: int | None = None) -> FirstAccess:
         def work(db: Database) -> FirstAccess:
             nobody, no_key = not Operator.objects.exists(), not ApiKey.objects.exists()
             if nobody:
-                add_person(
+                moment = now or db.now()
+                number = add_person(
                     username=FIRST_PERSON,
                     encoded_password=encoded,
                     roles=(Role.PRIVACY_OFFICER.value, Role.ADMINISTRATOR.value),
                     namespaces=(),
-                    now=now or db.now(),
+                    now=moment,
                 )
+                write_entry(db, person_entry(COMMAND, AuditAct.PERSON_CREATE, number), moment)
             return FirstAccess(
                 password=password if nobody else None,
                 api_key=_first_key(now) if no_key else None,

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from memory_app import conf
 from memory_app.errors import Forbidden, Invalid, NotFound
 from memory_app.models.snapshot import SessionSnapshot
+from memory_app.operations.auditing import About, enter_reveal
 from memory_app.operations.browsing import SORTS, SessionFilter, where
 from memory_app.operations.cursors import read_cursor, write_cursor
 from memory_app.operations.opening import Policy, find_policy
@@ -216,7 +217,10 @@ class SessionView:
 
 
 def view_session(*, person: Person, uid: str, now: int | None = None) -> SessionView:
-    """Return a session by its uid, ended ones too. Raises NotFound for others' and purged ones."""
+    """Return a session by its uid, ended ones too. Raises NotFound for others' and purged ones.
+
+    For those who may read content this is a reveal.
+    """
 
     def work(db: Database) -> SessionView:
         moment = now or db.now()
@@ -229,7 +233,11 @@ def view_session(*, person: Person, uid: str, now: int | None = None) -> Session
             shown = shown._replace(metadata=None, state=None)
         return SessionView(shown, place, listed.title, policy, moment)
 
-    return engine().read(work)
+    view = engine().read(work)
+    if view.place.readable:
+        about = About("session", view.session.uid)
+        enter_reveal(person=person, namespace=view.place.name, about=about, now=now)
+    return view
 
 
 def find_visible(db: Database, person: Person, uid: str) -> tuple[SessionSnapshot, Place]:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from memory_app.console import middleware, navigation, page
 from memory_app.console.middleware import ConsoleRequest, public
 from memory_app.console.views import errors
+from memory_app.operations import people
 
 _YEAR: Final = 365 * 24 * 60 * 60
 
@@ -36,11 +37,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return page.redirect(request, back or reverse("console:home"))
     form = SignInForm(request, request.POST if request.method == "POST" else None)
     if form.is_valid():
+        people.enter_sign_in(username=form.get_user().get_username())
         auth.login(request, form.get_user())
         middleware.begin(request)
         # Sessions that ended unnoticed; their number is that of the last hours' sign-ins.
         request.session.clear_expired()
         return page.redirect(request, back or reverse("console:home"))
+    if form.non_field_errors():
+        people.enter_failed_sign_in(username=request.POST.get("username", ""))
     context = {"form": form, "next": back}
     status = 422 if form.is_bound else 200
     return page.render(request, page="registration/sign_in.html", context=context, status=status)
@@ -57,6 +61,8 @@ def locked_out(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Sign the person out and let the browser forget what it kept."""
+    if request.user.is_authenticated:
+        people.enter_sign_out(username=request.user.get_username())
     auth.logout(request)
     response = page.redirect(request, reverse("console:sign_in"))
     response["Clear-Site-Data"] = '"cache", "storage"'
