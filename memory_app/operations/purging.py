@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from memory_app import conf
-from memory_app.models import ReceiptKind
+from memory_app.models import AuditAct, ReceiptKind
 from memory_app.models.message import SEQ_BITS
+from memory_app.operations.auditing import About, Entry, write_entry
 from memory_app.operations.closing import close_previewed
 from memory_app.operations.journal import ALL, enter_removal, file_removals
 from memory_app.operations.keys import Caller
@@ -62,6 +63,9 @@ def delete_session(*, caller: Caller, session_id: str, now: int | None = None) -
         receipt = _hide(db, caller, session_id, fresh, moment)
         if _step(db, receipt, moment):
             unfinished.append(receipt)
+        about, counts = About("receipt", receipt), {"sessions": len(fresh)}
+        entry = Entry(caller.name, AuditAct.SESSION_DELETE, caller.namespace, about, counts)
+        write_entry(db, entry, moment)
         return unfinished, receipt
 
     unfinished, receipt = engine().write(hide)
@@ -80,7 +84,7 @@ def _hide(
     db: Database, caller: Caller, session_id: str, sessions: list[tuple[int, str | None]], now: int
 ) -> str:
     """Close the sessions at every door under a receipt of their own."""
-    act = Act(caller.namespace_id, ReceiptKind.DELETION, f"key {caller.prefix}")
+    act = Act(caller.namespace_id, ReceiptKind.DELETION, caller.name)
     receipt = open_receipt(db, act, len(sessions), now)
     for number, user_id in sessions:
         db.run(
