@@ -14,6 +14,8 @@ from typing import Final
 
 from memory_app.errors import NotFound
 from memory_app.models import ReceiptKind
+from memory_app.operations.attesting import keep_audit_log
+from memory_app.operations.auditing import CLEANUP
 from memory_app.operations.closing import DUE, close_due, lock_due
 from memory_app.operations.journal import file_removals
 from memory_app.operations.previewing import VALID_FOR, forget_previews
@@ -24,7 +26,6 @@ from memory_app.storage import Database, engine
 
 # How many sessions one transaction closes; the messages it deletes have a bound of their own.
 BATCH_SIZE: Final = 200
-ACTOR: Final = "cleanup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ def clean_up(
     # What one nobody used shows may be content as well.
     engine().write(lambda db: forget_previews(db, (now or db.now()) - VALID_FOR))
     scrubbing = scrub(asked=scrub_now, now=now) if progress.complete else look_whether_due(now=now)
+    # Last, so that a key or a file that was damaged keeps nothing from being purged.
+    keep_audit_log(now=now)
     return CleanedUp(
         run=run,
         dry_run=False,
@@ -211,7 +214,7 @@ def _batch(
     if not waiting and not due:
         return receipt, Due(), True
     if receipt is None:
-        receipt = open_receipt(db, Act(namespace_id, ReceiptKind.CLEANUP, ACTOR), 0, moment)
+        receipt = open_receipt(db, Act(namespace_id, ReceiptKind.CLEANUP, CLEANUP), 0, moment)
     counts = lock_counts(db, receipt)
     before = _counted(counts)
     close_due(db, receipt, namespace_id, due, moment)
