@@ -80,7 +80,10 @@ def list_sessions(
 
 def where(wanted: SessionFilter, namespace_id: int, now: int) -> tuple[str, list[Any]]:
     """Return the filter as a condition on `agent_session s`, and its parameters."""
-    conditions = ["s.namespace_id = %s"]
+    # Few sessions are being purged, and they have an index of their own; in the order of the list
+    # all would be looked at: 1.5 seconds for a million.
+    few = "{unindexed}" if wanted.status == "purging" else ""
+    conditions = [f"{few}s.namespace_id = %s"]
     parameters: list[Any] = [namespace_id]
 
     def add(condition: str, *values: Any) -> None:

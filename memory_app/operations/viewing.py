@@ -1,29 +1,23 @@
 """Show people the sessions of the namespaces they may see; content only to those who may read."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from memory_app import conf
 from memory_app.errors import Forbidden, Invalid, NotFound
 from memory_app.models.snapshot import SessionSnapshot
 from memory_app.operations.auditing import About, enter_reveal
 from memory_app.operations.browsing import SORTS, SessionFilter, where
 from memory_app.operations.cursors import read_cursor, write_cursor
 from memory_app.operations.opening import Policy, find_policy
-from memory_app.operations.retrieving import texts
 from memory_app.operations.rights import Person, Right, role_for
+from memory_app.operations.titling import make_titles
 from memory_app.storage import Database, engine
 from memory_app.storage.engine import Row
 from memory_app.storage.statements import SESSION_COLUMNS
 
 # Counting stops here: beyond it a list says "10,000+".
 COUNT_CAP: Final = 10_000
-# How many of a session's first messages are looked at for a title, and how large one may be.
-_LOOKED_AT: Final = 20
-_LARGEST_TITLED: Final = 64 * conf.KB
-_TITLE_LENGTH: Final = 120
 
 
 class Place(NamedTuple):
@@ -78,12 +72,14 @@ def browse_sessions(
         moment = now or db.now()
         places = visible_places(db, person)
         searched = _searched(person, places, wanted, namespace)
-        rows = _page(db, searched, wanted, sort, after, limit + 1, moment)
+        count = _count(db, searched, wanted, moment)
+        rows = _page(
+            db, searched, wanted, sort, after, limit + 1, moment, by_order=count > COUNT_CAP
+        )
         names = {place.id: place for place in places}
         found = [(SessionSnapshot(*row[:-1]), names[row[-1]]) for row in rows[:limit]]
-        titles = _titles(db, [session for session, place in found if place.readable])
+        titles = make_titles(db, [session for session, place in found if place.readable])
         items = [_listed(session, place, titles) for session, place in found]
-        count = _count(db, searched, wanted, moment)
         last = found[-1][0] if len(rows) > limit else None
         following = last and write_cursor(_place(last, sort), ("people", sort))
         return Browsed(items, following, min(count, COUNT_CAP), count > COUNT_CAP, places, moment)
@@ -127,16 +123,27 @@ def _union(
     ending: str,
     values: Sequence[Any],
     now: int,
+    *,
+    by_order: bool = False,
 ) -> tuple[str, list[Any]]:
     """Ask each namespace through its own index, in one statement."""
-    parts, parameters = [], []
-    for index, place in enumerate(places):
+    # Ids are indexed apart for live and ended sessions. Asked for both at once, a prefix that few
+    # have was looked for in all of a million sessions: 1.8 seconds instead of 3 milliseconds. One
+    # that many have is soon met in the order of the list: 840 milliseconds became 5.
+    both = ["s.ended_at IS NULL", "s.ended_at IS NOT NULL"]
+    arms = both if wanted.prefix and not by_order else ["1 = 1"]
+    parts: list[str] = []
+    parameters: list[Any] = []
+    for place in places:
         conditions, asked = where(wanted, place.id, now)
-        parts.append(
-            f"SELECT * FROM (SELECT {columns} FROM agent_session s WHERE {conditions} {ending})"
-            f" AS part{index}"
-        )
-        parameters += [*asked, *values]
+        if by_order:
+            conditions = conditions.replace("s.session_id", "{unindexed}s.session_id")
+        for arm in arms:
+            parts.append(
+                f"SELECT * FROM (SELECT {columns} FROM agent_session s"
+                f" WHERE {conditions} AND {arm} {ending}) AS part{len(parts)}"
+            )
+            parameters += [*asked, *values]
     return " UNION ALL ".join(parts), parameters
 
 
@@ -148,6 +155,8 @@ def _page(
     after: Sequence[Any] | None,
     limit: int,
     now: int,
+    *,
+    by_order: bool,
 ) -> list[Row]:
     if not places:
         return []
@@ -158,7 +167,7 @@ def _page(
     )
     ending = f"{beyond} ORDER BY s.{column} {order}, s.id {order} LIMIT %s"
     numbers, parameters = _union(
-        places, wanted, "s.id AS number", ending, [*(after or ()), limit], now
+        places, wanted, "s.id AS number", ending, [*(after or ()), limit], now, by_order=by_order
     )
     return db.rows(
         f"SELECT {SESSION_COLUMNS}, s.namespace_id FROM agent_session s"
@@ -182,29 +191,6 @@ def _listed(session: SessionSnapshot, place: Place, titles: Mapping[int, str]) -
     return Listed(session, place, session.title or titles.get(session.number))
 
 
-def _titles(db: Database, sessions: Iterable[SessionSnapshot]) -> dict[int, str]:
-    """Make titles from the first user message of those sessions that were given none."""
-    numbers = [s.number for s in sessions if s.title is None and s.purge_receipt is None]
-    if not numbers:
-        return {}
-    rows = db.rows(
-        "SELECT s.id, m.payload FROM agent_session s JOIN message m ON m.id ="
-        " (SELECT min(f.id) FROM (SELECT x.id, x.role FROM message x WHERE x.id > s.id * 4294967296"
-        " AND x.id <= s.id * 4294967296 + s.last_seq ORDER BY x.id LIMIT %s) AS f"
-        " WHERE f.role = 'user')"
-        f" WHERE m.size_bytes <= %s AND s.id IN ({', '.join(['%s'] * len(numbers))})",
-        (_LOOKED_AT, _LARGEST_TITLED, *numbers),
-    )
-    titles = {number: make_title(payload) for number, payload in rows}
-    return {number: title for number, title in titles.items() if title}
-
-
-def make_title(payload: str) -> str:
-    """Make a title from a message: the beginning of its text on one line."""
-    text = " ".join(" ".join(texts(json.loads(payload).get("content"))).split())
-    return text if len(text) <= _TITLE_LENGTH else f"{text[: _TITLE_LENGTH - 1].rstrip()}…"
-
-
 @dataclass(frozen=True, slots=True)
 class SessionView:
     """One session as its page shows it; metadata, state and title only for those who may read."""
@@ -226,7 +212,7 @@ def view_session(*, person: Person, uid: str, now: int | None = None) -> Session
         moment = now or db.now()
         session, place = find_visible(db, person, uid)
         policy = find_policy(db, place.id, session.session_id)
-        titles = _titles(db, [session]) if place.readable else {}
+        titles = make_titles(db, [session]) if place.readable else {}
         listed = _listed(session, place, titles)
         shown = listed.session
         if not place.readable:
@@ -283,17 +269,13 @@ def find_neighbours(
         # What is being purged has no page to go to.
         searched = _searched(person, visible_places(db, person), wanted, namespace)
         here = _place(session, sort)
-        found = [
-            next(
-                (
-                    row[1]
-                    for row in _page(db, searched, wanted, order, here, 5, moment)
-                    if not row[22]
-                ),
-                None,
-            )
-            for order in (back, sort)
-        ]
-        return Neighbours(*found)
+        by_order = _count(db, searched, wanted, moment) > COUNT_CAP
+
+        def beside(order: str) -> str | None:
+            rows = _page(db, searched, wanted, order, here, 5, moment, by_order=by_order)
+            found = (SessionSnapshot(*row[:-1]) for row in rows)
+            return next((one.uid for one in found if one.purge_receipt is None), None)
+
+        return Neighbours(beside(back), beside(sort))
 
     return engine().read(work)
