@@ -73,76 +73,45 @@ class Envelope:
         return _DOCS_HEADERS if request.path_info == "/api/v1/docs" else _API_HEADERS
 
 
-class StaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc]
-    """Serve files from static/, to people only."""
+class LetsApiPass:
+    """Comes before a middleware that only people need; a call of the API goes on to the next."""
+
+    get_response: GetResponse
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer with a file where there is one."""
+        """Answer as the middleware does, to people."""
         if is_api(request):
-            response: HttpResponse = self.get_response(request)
-            return response
-        answer: HttpResponse = super().__call__(request)
+            return self.get_response(request)
+        answer: HttpResponse = super().__call__(request)  # type: ignore[misc]
         return answer
 
 
-class ConsoleSessions(SessionMiddleware):
-    """Django's sign-in sessions, for the console."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Let the API pass."""
-        if is_api(request):
-            return self.get_response(request)  # type: ignore[return-value]
-        return super().__call__(request)  # type: ignore[return-value]
+class StaticFiles(LetsApiPass, WhiteNoiseMiddleware):  # type: ignore[misc]
+    """Serve files from static/."""
 
 
-class ConsoleCsrf(CsrfViewMiddleware):
+class ConsoleSessions(LetsApiPass, SessionMiddleware):  # type: ignore[misc]
+    """Django's sign-in sessions."""
+
+
+class ConsoleCsrf(LetsApiPass, CsrfViewMiddleware):  # type: ignore[misc]
     """CSRF protection; the API takes no cookies, so it needs none."""
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Let the API pass."""
-        if is_api(request):
-            return self.get_response(request)  # type: ignore[return-value]
-        return super().__call__(request)  # type: ignore[return-value]
+
+class ConsoleAuthentication(LetsApiPass, AuthenticationMiddleware):  # type: ignore[misc]
+    """Who is signed in."""
 
 
-class ConsoleAuthentication(AuthenticationMiddleware):
-    """Who is signed in to the console."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Let the API pass."""
-        if is_api(request):
-            return self.get_response(request)  # type: ignore[return-value]
-        return super().__call__(request)  # type: ignore[return-value]
-
-
-class ConsoleMessages(MessageMiddleware):
+class ConsoleMessages(LetsApiPass, MessageMiddleware):  # type: ignore[misc]
     """What the console says after an act."""
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Let the API pass."""
-        if is_api(request):
-            return self.get_response(request)  # type: ignore[return-value]
-        return super().__call__(request)  # type: ignore[return-value]
 
-
-class ConsoleThrottle(AxesMiddleware):  # type: ignore[misc]
+class ConsoleThrottle(LetsApiPass, AxesMiddleware):  # type: ignore[misc]
     """Stops those who guess passwords."""
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Let the API pass."""
-        if is_api(request):
-            response: HttpResponse = self.get_response(request)
-            return response
-        answer: HttpResponse = super().__call__(request)
-        return answer
 
-
-class ConsoleFrame(Frame):
+class ConsoleFrame(LetsApiPass, Frame):
     """Keeps every page private that does not say otherwise, and presents refusals."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Let the API pass."""
-        return self.get_response(request) if is_api(request) else super().__call__(request)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], *arguments: Any
