@@ -26,6 +26,7 @@ class AuditAct(StrEnum):
     KEY_ROTATE = "key.rotate"
     KEY_REVOKE = "key.revoke"
     CHECKPOINT = "audit.checkpoint"
+    RESTORE = "database.restore"
 
 
 class AuditEntry(models.Model):

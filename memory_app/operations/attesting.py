@@ -24,6 +24,7 @@ from memory_app.errors import StorageFull, Unavailable
 from memory_app.models import AuditAct
 from memory_app.operations.auditing import (
     CLEANUP,
+    COMMAND,
     ENTRY_COLUMNS,
     Entered,
     Entry,
@@ -124,6 +125,23 @@ def _cut(db: Database, before: int) -> bool:
         return False
     db.run("DELETE FROM audit_entry WHERE n <= %s", (row[0],))
     return True
+
+
+def enter_restore(*, now: int | None = None) -> None:
+    """Enter that a backup was brought back, and set the file of checkpoints aside.
+
+    What was entered since the backup is gone, which the file, given to verify_audit, goes on to
+    prove; the log goes on from the backup with a file of its own.
+    """
+    moment = engine().write(lambda db: _enter_restore(db, now))
+    path = checkpoints_path()
+    if path.exists():
+        when = moments.to_datetime(moment).strftime("%Y%m%dT%H%M%SZ")
+        path.rename(path.with_name(f"audit-checkpoints-before-{when}.jsonl"))
+
+
+def _enter_restore(db: Database, now: int | None) -> int:
+    return write_entry(db, Entry(COMMAND, AuditAct.RESTORE), now or db.now()).at
 
 
 def export_log(*, actor: str, write: Callable[[str], Any], now: int | None = None) -> int:

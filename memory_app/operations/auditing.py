@@ -22,9 +22,10 @@ from memory_app.storage.engine import Row
 
 # The hash before the first entry.
 GENESIS: Final = "0" * 64
-# Who acts when it is neither a person nor a key: at the machine's shell, by the clock, a stranger.
+# Who acts when it is neither a person nor a key.
 COMMAND: Final = "command"
 CLEANUP: Final = "cleanup"
+REPLAY: Final = "replay"
 STRANGER: Final = "stranger"
 # A person who goes on reading the same is entered once in so long.
 _ONE_REVEAL: Final = 15 * moments.MINUTE
@@ -97,7 +98,7 @@ def chain_hash(previous: str, content: Mapping[str, Any]) -> str:
 def is_reserved(name: str) -> bool:
     """Tell whether the log would take a person of this name for somebody else."""
     folded = name.casefold()
-    return folded in (COMMAND, CLEANUP, STRANGER) or folded.startswith("key lethe_")
+    return folded in (COMMAND, CLEANUP, REPLAY, STRANGER) or folded.startswith("key lethe_")
 
 
 def write_entry(db: Database, entry: Entry, now: int) -> Entered:

@@ -11,6 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 
 from memory_app.errors import Invalid, Refusal, Unavailable
+from memory_app.operations.attesting import enter_restore
 from memory_app.operations.journal import file_removals, journal_path
 from memory_app.operations.replaying import Replayed, replay_erasures
 from memory_app.storage import engine, files
@@ -97,6 +98,7 @@ def restore(*, path: Path, now: int | None = None) -> Restored:
             call_command("migrate", interactive=False, verbosity=0)
             journal = journal_path()
             replayed = replay_erasures(path=journal, now=now) if journal.exists() else Replayed()
+            enter_restore(now=now)
     return Restored(replayed, whole)
 
 

@@ -17,6 +17,7 @@ from memory_app import conf, moments
 from memory_app.errors import Unavailable
 from memory_app.models import ReceiptKind
 from memory_app.models.message import SEQ_BITS
+from memory_app.operations.auditing import REPLAY
 from memory_app.operations.closing import close_due
 from memory_app.operations.journal import ALL, enter_removal, file_removals
 from memory_app.operations.purging import finish_purges, finish_receipt
@@ -24,7 +25,6 @@ from memory_app.operations.receipts import Act, lock_counts, open_receipt, write
 from memory_app.operations.removing import delete_content_rows
 from memory_app.storage import Database, engine
 
-ACTOR: Final = "replay"
 REASON: Final = "removals replayed after a restore"
 
 # How many lines one transaction replays.
@@ -137,7 +137,7 @@ _LOCK: Final = (
 
 def _close(db: Database, namespace_id: int, sessions: list[tuple[Any, ...]], now: int) -> str:
     """Close sessions under a receipt of their own, by which they are then purged."""
-    act = Act(namespace_id, ReceiptKind.CLEANUP, ACTOR, REASON)
+    act = Act(namespace_id, ReceiptKind.CLEANUP, REPLAY, REASON)
     receipt = open_receipt(db, act, len(sessions), now)
     counts = lock_counts(db, receipt)
     close_due(db, receipt, namespace_id, sessions, now)
