@@ -176,9 +176,9 @@ def _finish(command: list[str]) -> None:
 
 
 def _said(command: list[str], stderr: bytes) -> str:
-    lines = stderr.decode(errors="replace").strip().splitlines()
-    first = lines[0] if lines else "it failed without a word"
-    return f"{Path(command[0]).name}: {first.split(': ', 1)[-1]}"
+    lines = stderr.decode(errors="replace").strip().splitlines()[:2]
+    said = "; ".join(line.split(": ", 2)[-1] for line in lines)
+    return f"{Path(command[0]).name}: {said or 'it failed without a word'}"
 
 
 def _require_dump(pg_restore: list[str], source: Path) -> None:
