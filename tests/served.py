@@ -100,7 +100,7 @@ def start(
         key = manage(environment, "create_key", "bench", "--scopes", "read,write,purge").strip()
     process = subprocess.Popen(
         [
-            *(sys.executable, "manage.py", "serve"),
+            *(sys.executable, "manage.py", "serve", "--no-cleanup"),
             *("--bind", url.removeprefix("http://"), "--workers", str(workers)),
         ],
         cwd=ROOT,

@@ -25,6 +25,7 @@ from granian.log import LogLevels
 from memory_app.errors import Refusal
 from memory_app.serving import spool
 from memory_app.serving.bridge import Bridge
+from memory_app.serving.cleaner import Cleaner
 from memory_app.serving.uploads import Limits
 
 # SQLite's writers are committed in groups of those that wait, so there are more threads than cores
@@ -43,7 +44,12 @@ class CannotServe(Refusal):
 
 
 def serve(
-    *, bind: str, workers: int = 1, threads: int = THREADS, limits: Limits | None = None
+    *,
+    bind: str,
+    workers: int = 1,
+    threads: int = THREADS,
+    limits: Limits | None = None,
+    cleans_up: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let requests in flight finish. Raises CannotServe."""
     host, port = parse_bind(bind)
@@ -73,9 +79,12 @@ def serve(
         log_level=LogLevels.warning,
         log_dictconfig=_log_settings(),
     )
-    # What runs beside the server (the cleanup loop) starts and stops with these two hooks.
     server.on_startup(lambda: print(f"Lethe listens on http://{bind}", flush=True))  # noqa: T201
     server.on_shutdown(spool.clear)
+    if cleans_up:
+        cleaner = Cleaner()
+        server.on_startup(cleaner.start)
+        server.on_shutdown(cleaner.stop)
     bridge = partial(Bridge, threads=threads, multiprocess=workers > 1, limits=limits or Limits())
     loader: Callable[..., Any] = partial(_load, bridge)
     server.serve(target_loader=loader, wrap_loader=False)

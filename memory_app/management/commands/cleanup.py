@@ -2,10 +2,12 @@
 
 import json
 import signal
+import sys
 import threading
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
+from memory_app.errors import Refusal
 from memory_app.management.command import DoneInPart, LetheCommand, WrongUsage, duration
 from memory_app.moments import DAY, SECOND
 from memory_app.operations.cleaning import BATCH_SIZE, CleanedUp, clean_up
@@ -49,6 +51,7 @@ class Command(LetheCommand):
             action="store_true",
             help="scrub now, at any hour and size; on SQLite writers wait meanwhile",
         )
+        parser.add_argument("--attached", action="store_true", help="stop when standard input ends")
         parser.add_argument("--json", action="store_true", help="one line of JSON for each run")
 
     def handle(self, **options: Any) -> None:
@@ -62,8 +65,14 @@ class Command(LetheCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        if options["attached"]:
+            threading.Thread(target=_wait_for_the_end, args=(stop,), daemon=True).start()
         while not stop.is_set():
-            self._run(options)
+            try:
+                self._run(options)
+            except Refusal as refusal:
+                # A database that is away for a while does not end the loop.
+                self.stderr.write(f"cleanup: {refusal.detail}; the next run tries again")
             # However long the pause, the window for scrubs is not missed.
             stop.wait(min(every / SECOND, seconds_until_window() or DAY / SECOND))
 
@@ -78,6 +87,11 @@ class Command(LetheCommand):
         self.stdout.write(_json(done) if options["json"] else _sentence(done))
         if options["scrub"] and not done.scrubbing.done:
             raise DoneInPart(f"not scrubbed: {done.scrubbing.waits_for or 'more is to be purged'}")
+
+
+def _wait_for_the_end(stop: threading.Event) -> None:
+    sys.stdin.read()
+    stop.set()
 
 
 def _json(done: CleanedUp) -> str:

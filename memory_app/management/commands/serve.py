@@ -21,8 +21,16 @@ class Command(LetheCommand):
             "--workers", type=int, default=1, metavar="N", help="processes (default: 1)"
         )
 
+        parser.add_argument(
+            "--no-cleanup", action="store_true", help="leave cleanup to another machine or to cron"
+        )
+
     def handle(self, **options: Any) -> None:
         """Serve."""
         if options["workers"] < 1:
             raise WrongUsage("--workers is at least 1")
-        serve(bind=options["bind"], workers=options["workers"])
+        serve(
+            bind=options["bind"],
+            workers=options["workers"],
+            cleans_up=not options["no_cleanup"],
+        )
