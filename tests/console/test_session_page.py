@@ -6,6 +6,7 @@ from django.test import Client
 from memory_app.operations.keys import Caller
 from memory_app.operations.recording import Recording, add_events
 from tests.console.scenes import HOSTILE, SECRETS, ask_to_purge, person, scene
+from tests.counting import counted_statements
 from tests.factories import make_caller, make_event, make_session
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +104,19 @@ def test_what_is_looked_for_is_marked_and_counted(agent: Caller, olga: Client) -
     assert "<mark>Straße</mark>" in olga.get(f"/sessions/{session}/?find=STRASSE").text
     assert "no match" in olga.get(f"/sessions/{session}/?find=absent").text
     assert olga.get(f"/sessions/{session}/?find={'x' * 501}").status_code == 200
+
+
+def test_statements_do_not_grow_with_the_messages(agent: Caller, olga: Client) -> None:
+    def statements(session: str) -> int:
+        olga.get(f"/sessions/{session}/")
+        with counted_statements() as sent:
+            olga.get(f"/sessions/{session}/?list=")
+        return len(sent)
+
+    with_one = statements(uid(agent))
+    many = make_session(agent, "chat-2", *(f"Message {number}" for number in range(60))).session
+    assert many is not None
+    assert statements(many.uid) <= with_one + 1, "one more looks whether messages follow"
 
 
 def test_roles_can_be_left_out(agent: Caller, olga: Client) -> None:
