@@ -3,13 +3,15 @@
 import pytest
 from django.test import Client
 
+from memory_app.operations import previewing
 from memory_app.operations.keys import Caller
+from memory_app.operations.purging import finish_purges
 from memory_app.operations.reading import Which
 from memory_app.operations.sessions import get_session
 from memory_app.storage import engine
 from tests.console.scenes import PART, ROLES, ask_to_purge, person, scene, token_in
 from tests.factories import make_caller, make_session
-from tests.people import signed_in
+from tests.people import acting, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -263,3 +265,17 @@ def test_a_receipt_is_found_by_the_id_of_what_is_gone(agent: Caller, petra: Clie
     claire = person("viewer", "claims", "claire")
     assert "Purge: over" not in claire.get("/receipts/").text
     assert claire.get(f"/receipts/rct_{'0' * 32}/").status_code == 404
+
+
+def test_a_purge_under_way_is_looked_at_until_it_is_done(agent: Caller) -> None:
+    ann = acting("ann", privacy_officer="support")
+    preview = previewing.preview(actor=ann, uids=[scene(agent)])
+    begun = previewing.execute(actor=ann, token=preview.token, reason="over", seconds=-1.0)
+    vera = person("viewer")
+    under_way = vera.get(f"/receipts/{begun.id}/", headers=PART).text
+    assert "Under way: 0 of 1 session removed" in under_way
+    assert 'hx-trigger="every 2s"' in under_way
+    finish_purges()
+    done = vera.get(f"/receipts/{begun.id}/", headers=PART).text
+    assert "Done, and checked that nothing is left" in done
+    assert "hx-trigger" not in done
