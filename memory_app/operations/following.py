@@ -58,7 +58,7 @@ class Walk:
         """Accept a beginning: the first entry of all, or what follows a cut that was due."""
         n = link.n
         if n is None or n < 1:
-            return Fault(n or 1, "inserted", "the log does not begin with an entry of a log")
+            return Fault(1 if n is None else n, "inserted", "no log begins with this entry")
         self.first, self.last = n, n - 1
         if n == 1:
             return None
@@ -104,10 +104,10 @@ class Walk:
         """Compare the end with what is known of it: checkpoints, and the database's own note."""
         newest = max(self.signed, default=0)
         if self.last is None:
-            gone = self.signed.get(head[0] if head else newest)
             # All entries were so old that they were cut, and nothing was entered since.
-            self.last = gone.n if gone and gone.at <= self.now - KEPT else 0
-            self.hash = gone.hash if gone and self.last else GENESIS
+            old = [one for one in self.signed.values() if one.at <= self.now - KEPT]
+            cut = max(old, default=None)
+            self.last, self.hash = (cut.n, cut.hash) if cut else (0, GENESIS)
         known = max(newest, head[0] if head else 0)
         if known > self.last:
             return Fault(self.last + 1, "cut", f"the log went on to entry {known} at least")

@@ -203,7 +203,8 @@ def _read_link(line: str) -> Link:
 def _verdict(links: Iterator[Link], signed: _Signed, head: Head | None, now: int) -> Verified:
     walk = Walk(signed.valid, now)
     fault = walk.follow(links) or walk.end(head)
-    faults = [*([fault] if fault else []), *signed.faults]
+    # Of two at the same entry the one about the checkpoint explains the other.
+    faults = [*signed.faults, *([fault] if fault else [])]
     return Verified(
         entries=walk.entries,
         first=walk.first,
