@@ -77,6 +77,7 @@ def _sentence(verified: Verified) -> str:
         return "The audit log is intact: it has no entries."
     return (
         f"The audit log is intact: {verified.entries:,} entries, {verified.first} to"
-        f" {verified.last}, and {verified.checkpoints:,} checkpoints.\n"
+        f" {verified.last}, and {verified.checkpoints:,}"
+        f" checkpoint{'' if verified.checkpoints == 1 else 's'}.\n"
         f"Public key: {verified.public_key or 'none yet; the first checkpoint makes it'}"
     )
