@@ -86,9 +86,11 @@ def test_no_door_touches_the_orm() -> None:
     for name, tree in modules():
         if not any(within(name, door) for door in DOORS):
             continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and node.attr in {"objects", "save"}:
-                wrong.append(f"{name}:{node.lineno} uses .{node.attr}")
+        wrong += [
+            f"{name}:{node.lineno} uses .{node.attr}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and node.attr in {"objects", "save"}
+        ]
     assert wrong == []
 
 
