@@ -75,7 +75,9 @@ OPERATIONS: Final[Mapping[str, Reference]] = {
     "sessions/expire": Reference("write", _SESSION, ("not_found",)),
     "sessions/extend": Reference("write", {**_SESSION, "expires_at": None}, ("not_found",)),
     "sessions/fork": Reference(
-        "write", {**_SESSION, "up_to_seq": 1}, ("not_found", "session_exists", "storage_full")
+        "write",
+        {**_SESSION, "up_to_seq": 1},
+        ("not_found", "session_exists", "session_expired", "storage_full"),
     ),
     "sessions/delete": Reference("purge", _SESSION, ("held",)),
     "subjects/get": Reference("purge", {"user_id": "user-3"}),

@@ -232,6 +232,17 @@ class ExtendSessionIn(NameSessionIn):
     )
 
 
+class ForkSessionIn(NameSessionIn):
+    """A session to copy, and how far."""
+
+    new_session_id: StrictStr | None = Field(
+        None, description="The id of the copy; Lethe makes one when you send none."
+    )
+    up_to_seq: int | None = Field(
+        None, ge=0, le=2**63 - 1, strict=True, description="Only messages up to this place."
+    )
+
+
 class DeleteSessionIn(Input):
     """A session, which must be named."""
 
@@ -284,6 +295,21 @@ class ListSessionsIn(Input):
     )
     cursor: StrictStr | None = Field(None, max_length=1_000, description="From `next_cursor`.")
     total: fields.QueryBool = Field(False, description="Count all that match, which takes time.")
+
+
+class TreeIn(Input):
+    """Which level of the hierarchy of session ids."""
+
+    prefix: StrictStr | None = Field(
+        None,
+        min_length=1,
+        max_length=conf.MAX_ID,
+        description="Where the level begins, such as `org-1/`. Left out: at the top.",
+    )
+    limit: fields.QueryInt = Field(
+        100, ge=1, le=conf.MAX_PAGE, description="The most items on one page."
+    )
+    cursor: StrictStr | None = Field(None, max_length=4_000, description="From `next_cursor`.")
 
 
 class EventOut(Schema):
@@ -426,6 +452,29 @@ class SessionsOut(Schema):
     items: list[SessionOut | StubOut]
     next_cursor: str | None = Field(description="Where the next page begins; null on the last.")
     total: int | None = Field(None, description="Only when asked for.")
+
+
+class BranchOut(Schema):
+    """What lies further down under one prefix."""
+
+    prefix: str = Field(description="With its `/`: send it as `prefix` to go down.")
+    sessions: int
+    messages: int
+
+
+class LeafOut(Schema):
+    """A session at this level."""
+
+    session_id: str
+    uid: str
+    messages: int
+
+
+class TreeOut(Schema):
+    """Branches and sessions of one level, together in code point order."""
+
+    items: list[BranchOut | LeafOut]
+    next_cursor: str | None = Field(description="Where the next page begins; null on the last.")
 
 
 class ReceiptOut(Schema):

@@ -17,7 +17,8 @@ from memory_app.api.answers import (
 from memory_app.api.auth import caller_of
 from memory_app.errors import Invalid
 from memory_app.models.snapshot import SessionSnapshot
-from memory_app.operations import browsing, purging, sessions
+from memory_app.operations import branching, browsing, forking, purging, sessions
+from memory_app.operations.branching import Branch, Leaf
 from memory_app.operations.browsing import SessionFilter
 from memory_app.operations.keys import Caller
 from memory_app.operations.reading import Which
@@ -81,6 +82,32 @@ def _filter(query: schemas.ListSessionsIn) -> SessionFilter:
         expires_after=query.expires_after,
         expires_before=query.expires_before,
         held=query.held,
+    )
+
+
+@router.get("/tree", response=schemas.TreeOut)
+def tree(request: HttpRequest, query: Query[schemas.TreeIn]) -> HttpResponse:
+    """Count the active sessions under each child of a prefix, one level of the hierarchy.
+
+    A branch stands for all sessions whose id goes on with its prefix; a session whose id ends at
+    this level is an item of its own.
+    """
+    level = branching.list_children(
+        caller=caller_of(request), prefix=query.prefix, limit=query.limit, cursor=query.cursor
+    )
+    cursor = quote(level.next_cursor) if level.next_cursor else "null"
+    return answer(f'{{"items":[{",".join(map(_child, level.items))}],"next_cursor":{cursor}}}')
+
+
+def _child(child: Branch | Leaf) -> str:
+    if isinstance(child, Branch):
+        return (
+            f'{{"prefix":{quote(child.prefix)},"sessions":{child.sessions},'
+            f'"messages":{child.messages}}}'
+        )
+    return (
+        f'{{"session_id":{quote(child.session_id)},"uid":"{child.uid}",'
+        f'"messages":{child.messages}}}'
     )
 
 
@@ -157,6 +184,26 @@ def extend(request: HttpRequest, body: schemas.ExtendSessionIn) -> HttpResponse:
         expires_at=body.expires_at,
     )
     return _one(caller, extended)
+
+
+@router.post("/fork", response={201: schemas.OneSessionOut})
+def fork(request: HttpRequest, body: schemas.ForkSessionIn) -> HttpResponse:
+    """Begin a session as a copy of another: its messages, its user and its state.
+
+    The messages keep their ids, places and times. The copy has a revision and a lifetime of its
+    own, and stays when its source is purged.
+    """
+    caller = caller_of(request)
+    new_session_id = body.new_session_id
+    if new_session_id is not None:
+        check_id(new_session_id, ("body", "new_session_id"), "a session id")
+    forked = forking.fork_session(
+        caller=caller,
+        session_id=_name(caller, body.session_id, "body"),
+        new_session_id=new_session_id,
+        up_to_seq=body.up_to_seq,
+    )
+    return _one(caller, forked, 201)
 
 
 @router.post("/delete", response=schemas.DeletedOut)

@@ -29,10 +29,19 @@ class PostgreSQLDatabase(Database):
         "for_update": "FOR UPDATE OF s",
         # Several cleaners at once each take what the others have not.
         "for_update_skipping": "FOR UPDATE OF s SKIP LOCKED",
+        "position": "strpos",
         "unindexed": "",
     }
     parameter = "%s"
     _spelled: ClassVar[dict[str, str]] = {}
+
+    def share(self, lock: tuple[str, int]) -> None:
+        """Hold an advisory lock together with others."""
+        self.row("SELECT pg_advisory_xact_lock_shared(%s::int, %s)", _advisory(lock))
+
+    def exclude(self, lock: tuple[str, int]) -> None:
+        """Hold an advisory lock alone."""
+        self.row("SELECT pg_advisory_xact_lock(%s::int, %s)", _advisory(lock))
 
     def now(self) -> int:
         """Return the server's time: all web processes share it."""
@@ -40,6 +49,11 @@ class PostgreSQLDatabase(Database):
         assert row is not None
         moment: int = row[0]
         return moment
+
+
+def _advisory(lock: tuple[str, int]) -> tuple[int, int]:
+    """Return a lock as the pair of numbers that PostgreSQL knows it by."""
+    return zlib.crc32(f"lethe:{lock[0]}".encode()) - 2**31, lock[1]
 
 
 class PostgreSQLEngine(Engine):
@@ -162,7 +176,7 @@ def _append_template(with_now: bool, with_user: bool, with_revision: bool, may_r
             UPDATE agent_session AS s SET {statements.GROW}, {prolong}
             FROM clock
             WHERE {statements.LIVE} AND s.expires_at > clock.now AND s.last_seq < %s {conditions}
-            RETURNING {statements.SESSION_COLUMNS}
+            RETURNING {statements.KEPT_COLUMNS}
         ),
         stored AS (
             INSERT INTO message ({statements.MESSAGE_COLUMNS})

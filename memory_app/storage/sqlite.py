@@ -1,7 +1,6 @@
 """SQLite: one writer at a time, so the waiting ones are committed together."""
 
 import fcntl
-import os
 import sqlite3
 import threading
 import time
@@ -13,17 +12,14 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from django.db import connection, transaction
 
-from memory_app.conf import MAX_ANSWER_BYTES, MAX_SEQ, MB, data_dir
+from memory_app.conf import MAX_ANSWER_BYTES, MAX_SEQ, data_dir
 from memory_app.errors import Refusal, StorageFull, Unavailable
 from memory_app.moments import process_clock
 from memory_app.storage import statements
 from memory_app.storage.engine import Append, Database, Engine, Locator, Row, Window
+from memory_app.storage.space import LEAST, Space
 
 T = TypeVar("T")
-
-# Below this much free disk nothing is added: a purge needs room in the WAL to give room back.
-_RESERVE = 64 * MB
-_FREE_SPACE_SECONDS = 1.0
 
 # How long a writer waits altogether: for its turn in this process, then for other processes.
 _PATIENCE_SECONDS = 5.0
@@ -40,11 +36,18 @@ class SQLiteDatabase(Database):
         "least": "min",
         "greatest": "max",
         "for_update": "",
+        "position": "instr",
         "unindexed": "+",
         "for_update_skipping": "",
     }
     parameter = "?"
     _spelled: ClassVar[dict[str, str]] = {}
+
+    def share(self, lock: tuple[str, int]) -> None:
+        """Whoever writes is alone."""
+
+    def exclude(self, lock: tuple[str, int]) -> None:
+        """Whoever writes is alone."""
 
     def now(self) -> int:
         """Return this process's time: there is one machine, and SQLite has no better clock."""
@@ -81,7 +84,7 @@ class SQLiteEngine(Engine):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: deque[_Job[Any]] = deque()
-        self._free_space = (0.0, 0)
+        self._space = Space()
 
     def database(self) -> Database:
         """Return this thread's connection, opened when it is not."""
@@ -107,6 +110,7 @@ class SQLiteEngine(Engine):
         """Run everything that waits in one transaction; a job that fails undoes itself alone."""
         group = [self._waiting.popleft() for _ in range(len(self._waiting))]
         begun = False
+        self._space.watch(_name())
         try:
             with self.refusals(), _patience(group[0].since), transaction.atomic():
                 begun = True
@@ -117,6 +121,8 @@ class SQLiteEngine(Engine):
                 waiting = [job for job in group if not job.is_late()]
                 self._waiting.extendleft(reversed(waiting))
                 group = group[: len(group) - len(waiting)]
+            if isinstance(problem, StorageFull):
+                self._space.give_reserve(_name())
             # The commit failed, so nothing of the group is stored, also what had succeeded.
             for job in group:
                 job.error = job.error or problem
@@ -196,16 +202,7 @@ class SQLiteEngine(Engine):
 
     def require_space(self) -> None:
         """Refuse to add when the disk is nearly full. Raises StorageFull."""
-        checked_at, free = self._free_space
-        if time.monotonic() - checked_at > _FREE_SPACE_SECONDS:
-            name = str(connection.settings_dict["NAME"])
-            folder = os.path.dirname(name)
-            if not os.path.isdir(folder):  # a database in memory
-                return
-            status = os.statvfs(folder)
-            free = status.f_bavail * status.f_frsize
-            self._free_space = (time.monotonic(), free)
-        if free < _RESERVE:
+        if self._space.watch(_name()) < LEAST:
             raise StorageFull("the disk is full; nothing is added until there is room again")
 
     @contextmanager
@@ -225,6 +222,10 @@ class SQLiteEngine(Engine):
                 "the database is busy; nothing was done, so the call can be repeated"
             )
         return None
+
+
+def _name() -> str:
+    return str(connection.settings_dict["NAME"])
 
 
 @contextmanager

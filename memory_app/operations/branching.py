@@ -1,0 +1,162 @@
+"""Show sessions as the hierarchy that their ids make, one level at a time, with counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from memory_app.operations.browsing import prefix_end
+from memory_app.operations.cursors import read_cursor, write_cursor
+from memory_app.operations.keys import Caller
+from memory_app.storage import Database, engine
+from memory_app.storage.engine import Row
+
+SEPARATOR: Final = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """What lies further down: the active sessions whose id goes on with a prefix."""
+
+    prefix: str
+    sessions: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """An active session whose id ends at this level."""
+
+    session_id: str
+    uid: str
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One page of the children of a prefix, in code point order, and the cursor of the next."""
+
+    items: Sequence[Branch | Leaf]
+    next_cursor: str | None
+
+
+def list_children(
+    *,
+    caller: Caller,
+    prefix: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    now: int | None = None,
+) -> Level:
+    """Return the children of a prefix: branches up to the next `/`, and sessions without one.
+
+    Raises Invalid for a cursor that is not of this prefix.
+    """
+    caller.require("read")
+    prefix = prefix or ""
+    list_of = ("tree", caller.namespace_id, prefix)
+    start = prefix if cursor is None else _following(read_cursor(cursor, list_of)[0], prefix)
+
+    def work(db: Database) -> Level:
+        live, parameters = _live(caller.namespace_id, prefix, now or db.now())
+        first = _first_ids(db, live, parameters, prefix, start, limit + 1)
+        if not first:
+            return Level([], None)
+        last = _child_of(prefix, first[:limit][-1])
+        following = write_cursor([last], list_of) if len(first) > limit else None
+        end = _following(last, prefix)
+        return Level(_counted(db, live, parameters, prefix, start, end), following)
+
+    return engine().read(work)
+
+
+def _live(namespace_id: int, prefix: str, now: int) -> tuple[str, list[Any]]:
+    """Return the condition for active sessions under a prefix, and its parameters."""
+    live = "s.namespace_id = %s AND s.ended_at IS NULL AND {unindexed}s.expires_at > %s"
+    parameters: list[Any] = [namespace_id, now]
+    end = prefix_end(prefix)
+    return (
+        (live, parameters) if end is None else (f"{live} AND s.session_id < %s", [*parameters, end])
+    )
+
+
+def _child_of(prefix: str, session_id: str) -> str:
+    """Return the branch that an id is in, with its separator, or the id itself."""
+    name, separator, _ = session_id[len(prefix) :].partition(SEPARATOR)
+    return prefix + name + separator
+
+
+def _following(child: str, prefix: str) -> str:
+    """Return the first text after a child and everything in it."""
+    if _is_branch(child, prefix):
+        return child[:-1] + _AFTER_SEPARATOR
+    return child + _LEAST
+
+
+def _is_branch(child: str, prefix: str) -> bool:
+    return child.endswith(SEPARATOR) and len(child) > len(prefix)
+
+
+_AFTER_SEPARATOR: Final = chr(ord(SEPARATOR) + 1)
+# No id holds a control character, so nothing comes between an id and this after it.
+_LEAST: Final = "\x01"
+
+
+def _first_ids(
+    db: Database, live: str, parameters: list[Any], prefix: str, start: str, most: int
+) -> list[str]:
+    """Return the first id of each child from a place on, leaping over all others by the index."""
+    length = len(prefix)
+    rows = db.rows(
+        _LEAP.replace("{live}", live),
+        (*parameters, start, *parameters, length + 1, length, length + 1, _LEAST, most),
+    )
+    return [session_id for (session_id,) in rows]
+
+
+_FIRST: Final = (
+    "SELECT s.session_id FROM agent_session s WHERE {live} AND s.session_id >= {start}"
+    " ORDER BY s.session_id LIMIT 1"
+)
+_LEAP: Final = f"""
+    WITH RECURSIVE child(session_id, n) AS (
+        SELECT ({_FIRST.replace("{start}", "%s")}), 1
+        UNION ALL
+        SELECT ({
+    _FIRST.replace(
+        "{start}",
+        "CASE WHEN {position}(substr(c.session_id, %s), '/') > 0"
+        " THEN substr(c.session_id, 1, %s + {position}(substr(c.session_id, %s), '/') - 1) || '0'"
+        " ELSE c.session_id || %s END",
+    )
+}), c.n + 1
+        FROM child c WHERE c.session_id IS NOT NULL AND c.n < %s
+    )
+    SELECT c.session_id FROM child c WHERE c.session_id IS NOT NULL"""
+
+
+def _counted(
+    db: Database, live: str, parameters: list[Any], prefix: str, start: str, end: str
+) -> list[Branch | Leaf]:
+    """Count the sessions of each child between two places, each looked at once."""
+    length = len(prefix)
+    rows = db.rows(
+        _COUNT.replace("{live}", live),
+        (length + 1, length, length + 1, *parameters, start, end),
+    )
+    return [_item(row, prefix) for row in rows]
+
+
+_COUNT: Final = """
+    SELECT t.child, count(*), CAST(sum(t.message_count) AS bigint), min(t.uid) FROM (
+        SELECT CASE WHEN {position}(substr(s.session_id, %s), '/') > 0
+            THEN substr(s.session_id, 1, %s + {position}(substr(s.session_id, %s), '/'))
+            ELSE s.session_id END AS child, s.message_count, s.uid
+        FROM agent_session s WHERE {live} AND s.session_id >= %s AND s.session_id < %s
+    ) t GROUP BY t.child ORDER BY t.child"""
+
+
+def _item(row: Row, prefix: str) -> Branch | Leaf:
+    child, sessions, messages, uid = row
+    if _is_branch(child, prefix):
+        return Branch(child, sessions, messages)
+    return Leaf(child, uid, messages)
