@@ -57,7 +57,10 @@ def _prepare() -> None:
 
 def pytest_unconfigure() -> None:
     """Remove what the tests wrote; a PostgreSQL server is stopped by its own exit handler."""
-    shutil.rmtree(Path(os.environ["LETHE_DATA_DIR"]), ignore_errors=True)
+    folder = Path(os.environ["LETHE_DATA_DIR"])
+    if os.environ["DATABASE_URL"].startswith("sqlite"):
+        folder = folder.parent
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 _prepare()
