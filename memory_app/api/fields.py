@@ -175,6 +175,8 @@ Content = Annotated[
     ),
 ]
 
+PlainId = Annotated[StrictStr, Field(min_length=1, max_length=conf.MAX_ID, description="Its id.")]
+ReceiptKind = Literal["deletion", "purge", "erasure", "cleanup"]
 Order = Literal["asc", "desc"]
 Role = Literal["user", "assistant", "system", "tool", "developer"]
 Status = Literal["active", "expired", "purging"]

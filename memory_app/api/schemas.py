@@ -312,6 +312,28 @@ class TreeIn(Input):
     cursor: StrictStr | None = Field(None, max_length=4_000, description="From `next_cursor`.")
 
 
+class ReceiptIn(Input):
+    """One receipt."""
+
+    id: fields.PlainId
+
+
+class ListReceiptsIn(Input):
+    """Which receipts; without a filter all of the namespace."""
+
+    session_id: fields.PlainId | None = Field(
+        None, description="Those that cover a session of this id, which you must know."
+    )
+    user_id: fields.PlainId | None = Field(
+        None, description="Those that cover a session about this person."
+    )
+    kind: fields.ReceiptKind | None = Field(None, description="What act they are for.")
+    limit: fields.QueryInt = Field(
+        50, ge=1, le=conf.MAX_PAGE, description="The most receipts on one page."
+    )
+    cursor: StrictStr | None = Field(None, max_length=1_000, description="From `next_cursor`.")
+
+
 class EventOut(Schema):
     """A stored event."""
 
@@ -482,7 +504,7 @@ class ReceiptOut(Schema):
 
     id: str
     namespace: str
-    kind: str
+    kind: fields.ReceiptKind
     reason: str | None
     actor: str
     requested_at: str
@@ -491,6 +513,19 @@ class ReceiptOut(Schema):
     counts: dict[str, int]
     method: str
     verification: dict[str, Any] | None
+
+
+class OneReceiptOut(Schema):
+    """One receipt."""
+
+    receipt: ReceiptOut
+
+
+class ReceiptsOut(Schema):
+    """A page of receipts, the newest first."""
+
+    items: list[ReceiptOut]
+    next_cursor: str | None = Field(description="Where the next page begins; null on the last.")
 
 
 class DeletedOut(Schema):

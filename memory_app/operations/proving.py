@@ -1,4 +1,4 @@
-"""Show people the receipts of what was removed, found also by an id that one knows."""
+"""Show the receipts of what was removed, found also by an id that one knows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,11 @@ from typing import Any
 from memory_app.errors import Invalid, NotFound
 from memory_app.models import ReceiptKind
 from memory_app.operations.cursors import read_cursor, write_cursor
+from memory_app.operations.keys import Caller
 from memory_app.operations.receipts import (
     ReceiptView,
     find_receipts,
+    read_receipt,
     subject_digest,
 )
 from memory_app.operations.receiving import check_id
@@ -19,11 +21,17 @@ from memory_app.storage import Database, engine
 
 
 @dataclass(frozen=True, slots=True)
-class Receipts:
+class ReceiptPage:
     """One page of receipts, the newest first, and the cursor of the next."""
 
     items: Sequence[ReceiptView]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts(ReceiptPage):
+    """One page of receipts, and the namespaces of which they may be."""
+
     places: Sequence[Place]
 
 
@@ -57,11 +65,17 @@ def browse_receipts(
             conditions += " AND (r.requested_at, r.id) < (%s, %s)"
             parameters += after
         found = find_receipts(db, conditions, parameters, limit + 1) if places else []
-        last = found[limit - 1] if len(found) > limit else None
-        following = write_cursor([last.requested_at, last.id], list_of) if last else None
-        return Receipts(found[:limit], following, places)
+        return Receipts(found[:limit], _following(found, limit, list_of), places)
 
     return engine().read(work)
+
+
+def _following(found: Sequence[ReceiptView], limit: int, list_of: object) -> str | None:
+    """Return the cursor of the page after this one, of which one receipt too many was read."""
+    if len(found) <= limit:
+        return None
+    last = found[limit - 1]
+    return write_cursor([last.requested_at, last.id], list_of)
 
 
 def _about(places: Sequence[Place], known_id: str) -> tuple[str, list[Any]]:
@@ -94,3 +108,48 @@ def show_receipt(*, person: Person, receipt: str) -> ReceiptView:
         return found[0]
 
     return engine().read(work)
+
+
+def get_receipt(*, caller: Caller, receipt: str) -> ReceiptView:
+    """Return a receipt of the caller's namespace. Raises NotFound."""
+    caller.require("purge")
+    found = engine().read(lambda db: read_receipt(db, caller.namespace_id, receipt))
+    if found is None:
+        raise NotFound("there is no such receipt")
+    return found
+
+
+def list_receipts(
+    *,
+    caller: Caller,
+    session_id: str | None = None,
+    user_id: str | None = None,
+    kind: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> ReceiptPage:
+    """Return receipts of the caller's namespace, the newest first.
+
+    Those that cover the session id and the user id, where these are given. Raises Invalid for a
+    cursor of another list.
+    """
+    caller.require("purge")
+    namespace_id = caller.namespace_id
+    conditions = "r.namespace_id = %s"
+    parameters: list[Any] = [namespace_id]
+    for subject, name in (("session", session_id), ("user", user_id)):
+        if name is not None:
+            conditions += _COVERS
+            parameters.append(subject_digest(namespace_id, subject, name))
+    if kind is not None:
+        conditions += " AND r.kind = %s"
+        parameters.append(kind)
+    list_of = ("receipts of a key", namespace_id, session_id, user_id, kind)
+    if cursor is not None:
+        conditions += " AND (r.requested_at, r.id) < (%s, %s)"
+        parameters += read_cursor(cursor, list_of)
+    found = engine().read(lambda db: find_receipts(db, conditions, parameters, limit + 1))
+    return ReceiptPage(found[:limit], _following(found, limit, list_of))
+
+
+_COVERS = " AND r.id IN (SELECT t.receipt_id FROM receipt_subject t WHERE t.digest = %s)"
