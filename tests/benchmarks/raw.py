@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import django
@@ -90,7 +91,7 @@ def appending(database_url: str, callers: int) -> Iterator[Arm]:
     def send(server: psycopg.Connection[Any], number: int) -> None:
         append = _append(f"w1-{number % 1000}")._replace(now=None)
         sql, parameters = postgresql.append_statement(append)
-        server.execute(sql, parameters).fetchone()
+        server.execute(_unmark(sql), parameters).fetchone()
 
     yield lambda seconds: _together(seconds, servers, send)
     for server in servers:
@@ -132,8 +133,14 @@ def appending_lists(database_url: str) -> Iterator[Arm]:
         yield lambda seconds: _alone(seconds, many)
 
 
+@lru_cache(maxsize=8)
 def _spell(sql: str) -> str:
     return sql.replace("%s", "?").replace("{least}", "min").replace("{greatest}", "max")
+
+
+@lru_cache(maxsize=8)
+def _unmark(sql: str) -> str:
+    return sql.replace("{least}", "least").replace("{greatest}", "greatest")
 
 
 def _alone(seconds: float, one: Callable[[int], None]) -> Measured:
