@@ -17,6 +17,8 @@ MAX_PAGE: Final = 1_000
 MAX_LIST: Final = 10_000
 MAX_ANSWER_BYTES: Final = 32 * MB
 MAX_ID: Final = 512
+# What a prefix of a policy, hold or purge ends in: the end of a level.
+PREFIX_ENDS: Final = ("/", "-", "_", ":", ".")
 MAX_TITLE: Final = 200
 MAX_TAGS: Final = 32
 MAX_TAG: Final = 64

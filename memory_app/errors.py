@@ -112,6 +112,12 @@ class RevisionConflict(Refusal):
         self.revision = revision
 
 
+class Held(Refusal):
+    """A legal hold, or one released less than a day ago, forbids to remove or overwrite."""
+
+    code = "held"
+
+
 class SessionExpired(Refusal):
     """A session is past its time in a namespace that refuses to begin a new one."""
 

@@ -48,7 +48,7 @@ def session_json(
         f'"title":{_text(session.title)},"tags":{session.tags_text},{documents}'
         f'"status":"{session.status(now)}","revision":{session.revision},'
         f'"message_count":{session.message_count},"token_count":{session.token_count},'
-        f'"size_bytes":{session.size_bytes},"held":false,'
+        f'"size_bytes":{session.size_bytes},"held":{"true" if session.held else "false"},'
         f'"created_at":{_moment(session.created_at)},'
         f'"last_activity_at":{_moment(session.last_activity_at)},'
         f'"expires_at":{_moment(session.expires_at)},'

@@ -5,6 +5,7 @@ from memory_app.models.api_key import ApiKey, Scope
 from memory_app.models.audit_entry import AuditAct, AuditCheckpoint, AuditEntry, AuditHead
 from memory_app.models.cleanup_run import CleanupRun
 from memory_app.models.erasure import Erasure
+from memory_app.models.legal_hold import HoldKind, LegalHold
 from memory_app.models.message import Message
 from memory_app.models.namespace import Namespace
 from memory_app.models.operator import Operator, OperatorRole, Role
@@ -22,6 +23,8 @@ __all__ = [
     "AuditHead",
     "CleanupRun",
     "Erasure",
+    "HoldKind",
+    "LegalHold",
     "Message",
     "Namespace",
     "OnExpired",

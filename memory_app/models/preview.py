@@ -21,6 +21,7 @@ class Preview(models.Model):
     sessions = models.BigIntegerField(default=0)
     messages = models.BigIntegerField(default=0)
     size_bytes = models.BigIntegerField(default=0)
+    held = models.BigIntegerField(default=0)
     oldest_at = models.BigIntegerField(null=True)
     newest_at = models.BigIntegerField(null=True)
 

@@ -32,6 +32,7 @@ class SessionSnapshot(NamedTuple):
     grace: int
     purge_not_before: int
     purge_receipt: str | None
+    held: bool
     metadata: str | None = None
     state: str | None = None
 

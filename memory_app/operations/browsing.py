@@ -9,7 +9,7 @@ from memory_app.operations import cursors
 from memory_app.operations.keys import Caller
 from memory_app.operations.opening import metadata_facet, tag_facet
 from memory_app.storage import Database, engine
-from memory_app.storage.statements import SESSION_COLUMNS
+from memory_app.storage.statements import HELD, SESSION_COLUMNS
 from memory_app.strict_json import canonical
 
 SORTS: Final = ("last_activity_at", "created_at", "expires_at", "message_count", "size_bytes")
@@ -99,9 +99,8 @@ def where(wanted: SessionFilter, namespace_id: int, now: int) -> tuple[str, list
             add("s.session_id < %s", end)
     if wanted.user_id is not None:
         add("s.user_id = %s", wanted.user_id)
-    if wanted.held:
-        # There are no holds, so nothing is held.
-        add("1 = 0")
+    if wanted.held is not None:
+        add(HELD if wanted.held else f"NOT {HELD}")
     for condition, moment in _ranges(wanted):
         add(condition, moment)
     for digest in _facets(wanted, namespace_id):

@@ -1,6 +1,7 @@
 """Change what a session is besides its messages: user, title, tags, metadata, state."""
 
 import json
+from typing import Any
 
 from memory_app.errors import Invalid, UserConflict
 from memory_app.models.snapshot import SessionSnapshot
@@ -41,6 +42,26 @@ _WRITE_DOCUMENT = (
     "INSERT INTO session_document (session_id, metadata, state) VALUES (%s, %s, %s)"
     " ON CONFLICT (session_id) DO UPDATE SET metadata = excluded.metadata, state = excluded.state"
 )
+
+
+def keeps(before: SessionSnapshot, after: SessionSnapshot) -> bool:
+    """Tell whether a change only added: nothing that was there is removed or overwritten."""
+    return (
+        before.title in (None, after.title)
+        and set(before.tags) <= set(after.tags)
+        and _holds(before.metadata, after.metadata)
+        and _holds(before.state, after.state)
+    )
+
+
+def _holds(before: str | None, after: str | None) -> bool:
+    return before is None or _contains({} if after is None else decode(after), decode(before))
+
+
+def _contains(whole: Any, part: Any) -> bool:
+    if isinstance(whole, dict) and isinstance(part, dict):
+        return all(key in whole and _contains(whole[key], part[key]) for key in part)
+    return same(whole, part)
 
 
 def change_user(session: SessionSnapshot, change: SessionChange) -> str | None:

@@ -23,6 +23,7 @@ from memory_app.operations.purging import delete_closed, finish_purges
 from memory_app.operations.receipts import Act, close_receipt, lock_counts, open_receipt
 from memory_app.operations.scrubbing import Scrubbing, look_whether_due, scrub
 from memory_app.storage import Database, engine
+from memory_app.storage.statements import HELD
 
 # How many sessions one transaction closes; the messages it deletes have a bound of their own.
 BATCH_SIZE: Final = 200
@@ -88,11 +89,11 @@ def clean_up(
     progress = _Progress(None if max_seconds is None else begun + max_seconds)
     namespaces = engine().read(lambda db: _namespaces(db, namespace))
     if dry_run:
-        expired, due = engine().read(lambda db: _count(db, namespaces, now or db.now()))
+        expired, due, held = engine().read(lambda db: _count(db, namespaces, now or db.now()))
         seconds = time.monotonic() - begun
         look = look_whether_due(now=now)
-        return CleanedUp(None, True, expired, due, 0, seconds, complete=True, scrubbing=look)
-    with _recorded(namespace, namespaces, progress, now) as (run, expired):
+        return CleanedUp(None, True, expired, due, held, seconds, complete=True, scrubbing=look)
+    with _recorded(namespace, namespaces, progress, now) as (run, expired, held):
         finish_purges()
         progress.complete = all(
             _purge_due(namespace_id, batch_size, progress, now) for namespace_id in namespaces
@@ -107,7 +108,7 @@ def clean_up(
         dry_run=False,
         expired=expired,
         purged=progress.purged,
-        held=0,
+        held=held,
         seconds=time.monotonic() - begun,
         complete=progress.complete,
         scrubbing=scrubbing,
@@ -123,9 +124,9 @@ def _namespaces(db: Database, name: str | None) -> list[int]:
     return [row[0]]
 
 
-def _count(db: Database, namespaces: list[int], now: int) -> tuple[int, Due]:
-    """Count what expired since the last run, and what is due for purge."""
-    expired, due = 0, Due()
+def _count(db: Database, namespaces: list[int], now: int) -> tuple[int, Due, int]:
+    """Count what expired since the last run, what is due for purge, and what a hold keeps."""
+    expired, due, held = 0, Due(), 0
     since = _last_start(db)
     for namespace_id in namespaces:
         row = db.row(
@@ -136,12 +137,17 @@ def _count(db: Database, namespaces: list[int], now: int) -> tuple[int, Due]:
         expired += int(row[0]) if row else 0
         row = db.row(
             "SELECT count(*), coalesce(sum(s.message_count), 0), coalesce(sum(s.size_bytes), 0)"
-            f" FROM agent_session s WHERE {DUE}",
+            f" FROM agent_session s WHERE {DUE} AND NOT {HELD}",
             (namespace_id, now, now, now),
         )
         if row:
             due = due.plus(Due(*(int(value) for value in row)))
-    return expired, due
+        row = db.row(
+            f"SELECT count(*) FROM agent_session s WHERE {DUE} AND {HELD}",
+            (namespace_id, now, now, now),
+        )
+        held += int(row[0]) if row else 0
+    return expired, due, held
 
 
 def _last_start(db: Database) -> int:
@@ -152,23 +158,23 @@ def _last_start(db: Database) -> int:
 @contextmanager
 def _recorded(
     namespace: str | None, namespaces: list[int], progress: _Progress, now: int | None
-) -> Iterator[tuple[int, int]]:
-    """Write the run down when it begins and when it ends; give its number and what expired."""
+) -> Iterator[tuple[int, int, int]]:
+    """Write the run down when it begins and ends; give its number, and what expired and is held."""
 
-    def begin(db: Database) -> tuple[int, int]:
+    def begin(db: Database) -> tuple[int, int, int]:
         moment = now or db.now()
-        expired, _ = _count(db, namespaces, moment)
+        expired, _, held = _count(db, namespaces, moment)
         row = db.row(
             "INSERT INTO cleanup_run (started_at, namespace, expired, sessions, messages,"
-            " size_bytes, held, complete) VALUES (%s, %s, %s, 0, 0, 0, 0, %s) RETURNING id",
-            (moment, namespace, expired, False),
+            " size_bytes, held, complete) VALUES (%s, %s, %s, 0, 0, 0, %s, %s) RETURNING id",
+            (moment, namespace, expired, held, False),
         )
         assert row is not None
-        return row[0], expired
+        return row[0], expired, held
 
-    run, expired = engine().write(begin)
+    run, expired, held = engine().write(begin)
     try:
-        yield run, expired
+        yield run, expired, held
     finally:
         engine().write(lambda db: _finish(db, run, progress, now))
 
@@ -217,8 +223,8 @@ def _batch(
         receipt = open_receipt(db, Act(namespace_id, ReceiptKind.CLEANUP, CLEANUP), 0, moment)
     counts = lock_counts(db, receipt)
     before = _counted(counts)
-    close_due(db, receipt, namespace_id, due, moment)
     counts["previewed"] += len(due)
+    counts["held"] += close_due(db, receipt, namespace_id, due, moment)
     delete_closed(db, receipt, counts, moment)
     after = _counted(counts)
     purged = Due(

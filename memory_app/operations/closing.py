@@ -4,10 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from memory_app import conf
+from memory_app.models.message import SEQ_BITS
 from memory_app.operations.browsing import SessionFilter, where
 from memory_app.operations.receipts import enter_subjects
+from memory_app.operations.sparing import held_among
 from memory_app.storage import Database
 from memory_app.storage.engine import Row
+from memory_app.storage.statements import HELD
 
 # How many sessions one transaction closes: their writers wait for it.
 _AT_ONCE: Final = 500
@@ -51,9 +55,12 @@ def close_previewed(db: Database, receipt: str, counts: dict[str, int], now: int
         return False
     shown = [Shown(*row) for row in rows]
     found = _lock(db, namespace_id, [one.number for one in shown], read_filter(wanted), now)
+    held = held_among(db, namespace_id, list(found), now)
     for one in shown:
         row = found.get(one.number)
         verdict = "gone" if row is None else _verdict(one, row)
+        if one.number in held:
+            verdict = "held"
         if verdict == "purge":
             assert row is not None, "it was found"
             _close(db, receipt, namespace_id, row, now)
@@ -102,21 +109,24 @@ DUE: Final = (
 
 
 def lock_due(db: Database, namespace_id: int, limit: int, now: int) -> list[Row]:
-    """Lock the sessions of a namespace that have been due longest.
+    """Lock the sessions of a namespace that have been due longest and are not held.
 
     Oldest first, so that an interrupted run has always done the most overdue work.
     """
     return db.rows(
         "SELECT s.id, 0, 0, 0, 0, s.session_id, s.user_id FROM agent_session s"
-        f" WHERE {DUE} ORDER BY s.expires_at, s.id LIMIT %s {{for_update_skipping}}",
+        f" WHERE {DUE} AND NOT {HELD} ORDER BY s.expires_at, s.id LIMIT %s {{for_update_skipping}}",
         (namespace_id, now, now, now, limit),
     )
 
 
-def close_due(db: Database, receipt: str, namespace_id: int, due: list[Row], now: int) -> None:
-    """Close sessions that are due and locked."""
+def close_due(db: Database, receipt: str, namespace_id: int, due: list[Row], now: int) -> int:
+    """Close sessions that are due and locked; return how many a hold was just placed on."""
+    held = held_among(db, namespace_id, [row[0] for row in due], now)
     for row in due:
-        _close(db, receipt, namespace_id, row, now)
+        if row[0] not in held:
+            _close(db, receipt, namespace_id, row, now)
+    return len(held)
 
 
 def _close(db: Database, receipt: str, namespace_id: int, row: Row, now: int) -> None:
@@ -135,3 +145,37 @@ def keep_filter(wanted: SessionFilter | None) -> str | None:
         return None
     fields: dict[str, Any] = {name: getattr(wanted, name) for name in SessionFilter.__slots__}
     return json.dumps(fields | {"tags": list(wanted.tags)}, ensure_ascii=False)
+
+
+def spare_closed(db: Database, receipt: str, counts: dict[str, int], limit: int, now: int) -> None:
+    """Put back those of the next closed sessions that a hold was placed on meanwhile.
+
+    What is left of them is kept; a session that had begun to be removed is counted anew.
+    """
+    row = db.row("SELECT namespace_id, requested_at FROM receipt WHERE id = %s", (receipt,))
+    assert row is not None, "it is locked"
+    namespace_id, requested_at = row
+    numbers = [number for (number,) in db.rows(_NEXT_CLOSED, (receipt, limit))]
+    for number in sorted(held_among(db, namespace_id, numbers, now)):
+        keys = (number << SEQ_BITS, (number << SEQ_BITS) + conf.MAX_SEQ)
+        measured = db.row(_MEASURE, keys)
+        assert measured is not None, "an aggregate has one row"
+        db.run(_PUT_BACK, (*(int(value) for value in measured), requested_at, number))
+        counts["held"] += 1
+
+
+_NEXT_CLOSED: Final = (
+    "SELECT s.id FROM agent_session s WHERE s.purge_receipt = %s ORDER BY s.id LIMIT %s"
+)
+_MEASURE: Final = (
+    "SELECT count(*), coalesce(sum(tokens), 0), coalesce(sum(size_bytes), 0)"
+    " FROM message WHERE id > %s AND id <= %s"
+)
+# It lives again if it was ended by being closed, and no other session of its id has begun.
+_PUT_BACK: Final = (
+    "UPDATE agent_session AS s SET message_count = %s, token_count = %s, size_bytes = %s,"
+    " purge_receipt = NULL, ended_at = CASE WHEN s.ended_at >= %s AND NOT EXISTS"
+    " (SELECT 1 FROM agent_session o WHERE o.namespace_id = s.namespace_id"
+    " AND o.session_id = s.session_id AND o.ended_at IS NULL) THEN NULL ELSE s.ended_at END"
+    " WHERE s.id = %s"
+)

@@ -17,6 +17,7 @@ from memory_app.operations.keys import Caller
 from memory_app.operations.receipts import Act, ReceiptView, open_receipt, read_receipt
 from memory_app.operations.rights import Person, Right
 from memory_app.storage import Database, engine
+from memory_app.storage.statements import HELD
 
 Actor = Person | Caller
 
@@ -76,7 +77,7 @@ def preview(
     else:
         conditions, parameters = where(wanted, namespace_id, moment)
     _fix_all(token, conditions, parameters)
-    engine().write(lambda db: _measure(db, token))
+    engine().write(lambda db: _measure(db, token, moment))
     return read_preview(actor=actor, token=token, right=right, now=moment)
 
 
@@ -115,7 +116,7 @@ def _open(
     forget_previews(db, moment - VALID_FOR)
     db.run(
         "INSERT INTO preview (id, namespace_id, actor, wanted, created_at, sessions, messages,"
-        " size_bytes) VALUES (%s, %s, %s, %s, %s, 0, 0, 0)",
+        " size_bytes, held) VALUES (%s, %s, %s, %s, %s, 0, 0, 0, 0)",
         (token, row[0], name_of(actor), keep_filter(wanted), moment),
     )
     return moment, row[0]
@@ -175,19 +176,21 @@ def _fix(
     return number
 
 
-def _measure(db: Database, token: str) -> None:
+def _measure(db: Database, token: str, now: int) -> None:
     """Note the numbers of a set, as they are shown."""
     numbers = db.row(
         "SELECT count(*), coalesce(sum(s.message_count), 0), coalesce(sum(s.size_bytes), 0),"
-        " min(s.last_activity_at), max(s.last_activity_at) FROM previewed_session p"
+        " min(s.last_activity_at), max(s.last_activity_at),"
+        f" coalesce(sum(CASE WHEN {HELD} OR s.purge_not_before > %s THEN 1 ELSE 0 END), 0)"
+        " FROM previewed_session p"
         " JOIN agent_session s ON s.id = p.number WHERE p.preview_id = %s",
-        (token,),
+        (now, token),
     )
     assert numbers is not None
     db.run(
         "UPDATE preview SET sessions = %s, messages = %s, size_bytes = %s, oldest_at = %s,"
-        " newest_at = %s WHERE id = %s",
-        (int(numbers[0]), int(numbers[1]), int(numbers[2]), *numbers[3:], token),
+        " newest_at = %s, held = %s WHERE id = %s",
+        (*map(int, numbers[:3]), *numbers[3:5], int(numbers[5]), token),
     )
 
 
@@ -203,7 +206,7 @@ def _read(
 ) -> PreviewView:
     row = db.row(
         "SELECT s.id, n.name, s.sessions, s.messages, s.size_bytes, s.oldest_at, s.newest_at,"
-        " s.wanted, s.created_at, s.actor, s.receipt FROM preview s"
+        " s.wanted, s.created_at, s.actor, s.receipt, s.held FROM preview s"
         f" JOIN namespace n ON n.id = s.namespace_id WHERE s.id = %s {lock}",
         (token,),
     )
@@ -218,7 +221,7 @@ def _read(
         sessions=row[2],
         messages=int(row[3]),
         bytes=int(row[4]),
-        held=0,
+        held=row[11],
         oldest=row[5],
         newest=row[6],
         wanted=read_filter(row[7]),

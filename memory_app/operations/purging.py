@@ -15,7 +15,7 @@ from memory_app import conf
 from memory_app.models import AuditAct, ReceiptKind
 from memory_app.models.message import SEQ_BITS
 from memory_app.operations.auditing import About, Entry, write_entry
-from memory_app.operations.closing import close_previewed
+from memory_app.operations.closing import close_previewed, spare_closed
 from memory_app.operations.journal import ALL, enter_removal, file_removals
 from memory_app.operations.keys import Caller
 from memory_app.operations.receipts import (
@@ -29,6 +29,7 @@ from memory_app.operations.receipts import (
     write_counts,
 )
 from memory_app.operations.removing import delete_content_rows
+from memory_app.operations.sparing import refuse_purge
 from memory_app.storage import Database, engine
 
 # How many messages one transaction deletes: writers wait for it, a tenth of a second at most.
@@ -49,7 +50,7 @@ class Deleted:
 def delete_session(*, caller: Caller, session_id: str, now: int | None = None) -> Deleted:
     """Purge all sessions of an id, expired and ended ones too. Nothing there is not an error.
 
-    A deletion that was interrupted is finished, and its receipt returned.
+    A deletion that was interrupted is finished, and its receipt returned. Raises Held.
     """
     caller.require("purge")
 
@@ -60,6 +61,7 @@ def delete_session(*, caller: Caller, session_id: str, now: int | None = None) -
         fresh = [(number, user_id) for number, user_id, receipt in sessions if not receipt]
         if not fresh:
             return unfinished, unfinished[-1] if unfinished else None
+        refuse_purge(db, caller.namespace_id, [number for number, _ in fresh], moment)
         receipt = _hide(db, caller, session_id, fresh, moment)
         if _step(db, receipt, moment):
             unfinished.append(receipt)
@@ -147,6 +149,7 @@ def _step(db: Database, receipt: str, now: int) -> int:
 def delete_closed(db: Database, receipt: str, counts: dict[str, int], now: int) -> int:
     """Delete up to a batch of the sessions closed under a receipt; return how many are left."""
     budget = BATCH
+    spare_closed(db, receipt, counts, budget, now)
     while budget > 0:
         session = db.row(_NEXT, (receipt,))
         if session is None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypedDict
 
 from memory_app import conf, moments
-from memory_app.errors import Fault, Invalid, Location, TooLarge
+from memory_app.errors import Fault, Invalid, InvalidPrefix, Location, TooLarge
 from memory_app.strict_json import Verbatim, check_text, members
 
 ROLES: Final = ("user", "assistant", "system", "tool", "developer")
@@ -49,6 +49,19 @@ def check_id(value: str, loc: Location, what: str) -> str:
     if _CONTROL.search(value):
         raise Invalid.at(loc, f"{what} holds no control characters")
     return value
+
+
+def check_prefix(prefix: str, loc: Location) -> str:
+    """Refuse a prefix that a policy, hold or purge may not have: it ends where a level ends."""
+    check_id(prefix, loc, "a prefix")
+    if prefix[-1] not in conf.PREFIX_ENDS:
+        suggestion = f"{prefix}/"
+        raise InvalidPrefix(
+            f"a prefix ends in one of {' '.join(conf.PREFIX_ENDS)}, or it would cover others that"
+            f" begin alike; perhaps {suggestion}",
+            suggestion,
+        )
+    return prefix
 
 
 def check_length(value: str, loc: Location, what: str, most: int = conf.MAX_ID) -> str:

@@ -15,7 +15,7 @@ from memory_app.errors import (
 )
 from memory_app.models.message import SEQ_BITS
 from memory_app.models.snapshot import SessionSnapshot
-from memory_app.operations.changing import apply_change
+from memory_app.operations.changing import apply_change, keeps
 from memory_app.operations.keys import Caller
 from memory_app.operations.opening import (
     Found,
@@ -25,6 +25,7 @@ from memory_app.operations.opening import (
     refuse_expired,
 )
 from memory_app.operations.receiving import IncomingMessage, SessionChange
+from memory_app.operations.sparing import refuse_held
 from memory_app.storage import Database, engine
 from memory_app.storage.engine import Append, Row
 from memory_app.storage.statements import GROW, PROLONG, SESSION_COLUMNS
@@ -82,7 +83,7 @@ def add_events(*, caller: Caller, recording: Recording, now: int | None = None) 
 
     A message that is there already with an equal body is answered with its place and changes
     nothing. Raises MessageConflict, UserConflict, RevisionConflict, NotFound, SessionExpired,
-    SessionFull and StorageFull.
+    SessionFull, StorageFull and, for a session_patch that overwrites, Held.
     """
     caller.require("write")
     engine().require_space()
@@ -240,7 +241,10 @@ def _store(
         active_at=now,
     )
     if recording.change:
-        grown = apply_change(db, caller.namespace_id, grown, recording.change)
+        changed = apply_change(db, caller.namespace_id, grown, recording.change)
+        if not keeps(grown, changed):
+            refuse_held(db, caller.namespace_id, session.number)
+        grown = changed
     return Recorded(items, grown, now)
 
 

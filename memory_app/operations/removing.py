@@ -17,6 +17,7 @@ from memory_app.operations.receiving import (
     receive_message,
     with_id,
 )
+from memory_app.operations.sparing import refuse_held
 from memory_app.storage import Database, engine
 from memory_app.storage.statements import EVENT_COLUMNS
 from memory_app.strict_json import Verbatim, decode, encode, members, same
@@ -260,6 +261,8 @@ def _lock(
         revision = found.visible.revision if found.visible else 0
         if expected != revision:
             raise RevisionConflict("the session is at another revision", revision)
+    if found.visible is not None:
+        refuse_held(db, caller.namespace_id, found.visible.number)
     return found.visible, found.now
 
 

@@ -29,6 +29,7 @@ from memory_app.operations.opening import (
 )
 from memory_app.operations.reading import Which
 from memory_app.operations.receiving import SessionChange
+from memory_app.operations.sparing import refuse_held
 from memory_app.storage import Database, engine
 from memory_app.storage.statements import PROLONG
 
@@ -142,13 +143,14 @@ def update_session(
 ) -> SessionAt:
     """Change a session's user, title, tags, metadata, state and explicit time; null clears.
 
-    Raises NotFound, UserConflict, RevisionConflict, InvalidMoment.
+    Raises NotFound, UserConflict, RevisionConflict, InvalidMoment and Held.
     """
     caller.require("write")
     engine().require_space()
 
     def work(db: Database) -> SessionAt:
         session, moment = _lock(db, caller, session_id, expected_revision, now)
+        refuse_held(db, caller.namespace_id, session.number)
         explicit, because = session.explicit_until, session.explicit_because
         if sets_expiry:
             explicit = _explicit(expires_at, moment, session.max_age_until)

@@ -101,6 +101,14 @@ class Database:
         if parameters:
             self._raw.cursor().executemany(self.spell(sql), parameters)
 
+    def share(self, lock: tuple[str, int]) -> None:
+        """Hold a lock together with others until the transaction ends."""
+        raise NotImplementedError
+
+    def exclude(self, lock: tuple[str, int]) -> None:
+        """Hold a lock alone until the transaction ends."""
+        raise NotImplementedError
+
     def now(self) -> int:
         """Return the time, in microseconds, by the clock that decides on this database."""
         raise NotImplementedError

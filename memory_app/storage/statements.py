@@ -4,13 +4,27 @@ from typing import Final
 
 from memory_app.moments import NEVER
 
-# In the order of models.snapshot.SessionSnapshot.
-SESSION_COLUMNS: Final = (
+# Which holds `h` cover a session `s`. The columns of a hold have names that a session has not: the
+# form for RETURNING leaves `s.` out.
+COVERS: Final = (
+    "h.held_in = s.namespace_id AND CASE h.kind WHEN 'session' THEN h.target = s.session_id"
+    " WHEN 'subject' THEN h.target = s.user_id"
+    " ELSE h.target = substr(s.session_id, 1, length(h.target)) END"
+)
+# Whether a session `s` is under legal hold. Without holds it looks into an empty index: an append
+# took as long as before on both databases.
+HELD: Final = f"EXISTS (SELECT 1 FROM legal_hold h WHERE h.released_at IS NULL AND {COVERS})"
+
+_STORED_COLUMNS: Final = (
     "s.id, s.uid, s.session_id, s.user_id, s.title, s.tags, s.revision, s.last_seq,"
     " s.message_count, s.token_count, s.size_bytes, s.created_at, s.last_activity_at, s.ended_at,"
     " s.idle_for, s.idle_until, s.max_age_until, s.explicit_until, s.explicit_because,"
     " s.expires_at, s.grace, s.purge_not_before, s.purge_receipt"
 )
+# In the order of models.snapshot.SessionSnapshot.
+SESSION_COLUMNS: Final = f"{_STORED_COLUMNS}, {HELD}"
+# What SESSION_COLUMNS needs of a statement that hands a session on.
+KEPT_COLUMNS: Final = f"{_STORED_COLUMNS}, s.namespace_id"
 LAST_SEQ: Final = 7
 LAST_ACTIVITY_AT: Final = 12
 EXPIRES_AT: Final = 19

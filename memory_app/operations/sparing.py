@@ -1,0 +1,76 @@
+"""Spare what is under legal hold: every removal asks here, once it holds the sessions' locks."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from memory_app.errors import Held
+from memory_app.moments import to_rfc3339
+from memory_app.storage import Database
+from memory_app.storage.statements import HELD
+
+_REFUSAL: Final = "the session is under legal hold; nothing of it is removed or overwritten"
+# How many sessions one query asks for: well below the fewest parameters a build of SQLite allows.
+_AT_ONCE: Final = 500
+
+
+def refuse_held(db: Database, namespace_id: int, number: int) -> None:
+    """Raise Held when a session, which is locked, may not be removed from or overwritten."""
+    db.share(_lock(namespace_id))
+    if db.row(f"SELECT 1 FROM agent_session s WHERE s.id = %s AND {HELD}", (number,)):
+        raise Held(_REFUSAL)
+
+
+def refuse_purge(db: Database, namespace_id: int, numbers: Sequence[int], now: int) -> None:
+    """Raise Held when one of the sessions, which are locked, may not be purged."""
+    spared = sorted(held_among(db, namespace_id, numbers, now))
+    if not spared:
+        return
+    if _among(db, namespace_id, spared, HELD, []):
+        raise Held(_REFUSAL)
+    row = db.row("SELECT purge_not_before FROM agent_session WHERE id = %s", (spared[-1],))
+    assert row is not None, "it is locked"
+    raise Held(
+        "a legal hold was released less than a day ago; nothing is purged before"
+        f" {to_rfc3339(row[0])}"
+    )
+
+
+def held_among(db: Database, namespace_id: int, numbers: Sequence[int], now: int) -> set[int]:
+    """Return which of these sessions, which are locked, may not be purged now.
+
+    Held ones, and those whose last hold was released less than a day ago.
+    """
+    return _among(db, namespace_id, numbers, f"({HELD} OR s.purge_not_before > %s)", [now])
+
+
+def _among(
+    db: Database, namespace_id: int, numbers: Sequence[int], condition: str, values: list[int]
+) -> set[int]:
+    # Asked in a statement of its own: PostgreSQL shows the statement that waited for the locks the
+    # holds as they were before it waited.
+    db.share(_lock(namespace_id))
+    found: set[int] = set()
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = numbers[start : start + _AT_ONCE]
+        rows = db.rows(
+            f"SELECT s.id FROM agent_session s WHERE {_one_of(some)} AND {condition}",
+            (*some, *values),
+        )
+        found |= {row[0] for row in rows}
+    return found
+
+
+def _one_of(numbers: Sequence[int]) -> str:
+    return f"s.id IN ({', '.join(['%s'] * len(numbers))})"
+
+
+def await_removals(db: Database, namespace_id: int) -> None:
+    """Wait for the removals of a namespace that have asked for holds, and let no other ask.
+
+    Until the transaction ends: what it places is seen by every removal that asks afterwards.
+    """
+    db.exclude(_lock(namespace_id))
+
+
+def _lock(namespace_id: int) -> tuple[str, int]:
+    return "holds", namespace_id
