@@ -14,6 +14,7 @@ STATUS = {
     "user_conflict": 409,
     "revision_conflict": 409,
     "session_expired": 410,
+    "held": 423,
     "too_large": 413,
     "unsupported_media_type": 415,
     "unavailable": 503,
