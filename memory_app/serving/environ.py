@@ -18,7 +18,8 @@ def build_environ(
         "SCRIPT_NAME": "",
         # granian decodes the path, U+FFFD for what is not UTF-8; WSGI carries Latin-1.
         "PATH_INFO": scope.path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
+        # A query may hold characters that its client did not escape; granian refuses other bytes.
+        "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
         "SERVER_NAME": server,
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": "HTTP/1.0" if scope.http_version == "1" else "HTTP/1.1",

@@ -73,6 +73,16 @@ def test_a_path_is_decoded_and_a_query_is_not(server: Server) -> None:
     assert (seen["SERVER_NAME"], seen["SERVER_PORT"]) == ("127.0.0.1", str(server.port))
 
 
+def test_a_query_that_is_not_escaped_arrives_as_it_was_sent(server: Server) -> None:
+    query = "session_id=你好é/%20"
+    seen = shown(
+        server.send(f"GET /show?{query} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+    )
+    assert seen["QUERY_STRING"].encode("latin-1").decode() == query
+    broken = server.send(b"GET /show?a=\xff HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert broken.startswith(b"HTTP/1.1 400")
+
+
 def test_two_cookies_are_two_headers(server: Server) -> None:
     answer = server.send(b"GET /cookies HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert answer.lower().count(b"set-cookie: ") == 2
