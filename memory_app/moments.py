@@ -79,3 +79,13 @@ def from_duration(text: str) -> int:
     if not 0 < duration <= NEVER:
         raise ValueError("a duration is longer than nothing, and ends before the year 9999")
     return duration
+
+
+def to_duration(duration: int) -> str:
+    """Write a duration as `from_duration` reads it, in its largest whole unit; or `never`."""
+    if duration >= NEVER:
+        return "never"
+    unit = next(
+        (unit for unit in reversed(_UNITS) if duration and duration % _UNITS[unit] == 0), "s"
+    )
+    return f"{duration // _UNITS[unit]}{unit}"

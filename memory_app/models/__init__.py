@@ -10,6 +10,7 @@ from memory_app.models.message import Message
 from memory_app.models.namespace import Namespace
 from memory_app.models.operator import Operator, OperatorRole, Role
 from memory_app.models.preview import Preview, PreviewedSession
+from memory_app.models.purge import Purge
 from memory_app.models.receipt import Receipt, ReceiptKind, ReceiptSubject
 from memory_app.models.retention_policy import OnExpired, RetentionPolicy
 from memory_app.models.scrub import Scrub
@@ -32,6 +33,7 @@ __all__ = [
     "OperatorRole",
     "Preview",
     "PreviewedSession",
+    "Purge",
     "Receipt",
     "ReceiptKind",
     "ReceiptSubject",

@@ -47,6 +47,10 @@ class AgentSession(models.Model):
     explicit_because = models.TextField(default="explicit")
     expires_at = models.BigIntegerField()
     grace = models.BigIntegerField()
+    restored_at = models.BigIntegerField(
+        null=True, help_text="since when its maximum age counts, if not since it was begun"
+    )
+    restored_because = models.TextField(null=True)
     purge_not_before = models.BigIntegerField(default=0)
     purge_receipt = CodePointField(
         null=True, help_text="the receipt under which it is being purged: closed at every door"

@@ -31,6 +31,9 @@ class RetentionPolicy(models.Model):
     max_age = models.BigIntegerField(default=DEFAULT_MAX_AGE)
     grace = models.BigIntegerField(default=DEFAULT_GRACE)
     on_expired = models.TextField(choices=OnExpired.choices, default=OnExpired.RESTART)
+    applied = models.BooleanField(
+        default=True, help_text="whether the live sessions have these limits"
+    )
 
     class Meta:
         db_table = "retention_policy"

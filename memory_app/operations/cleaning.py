@@ -18,6 +18,7 @@ from memory_app.operations.attesting import keep_audit_log
 from memory_app.operations.auditing import CLEANUP
 from memory_app.operations.closing import DUE, close_due, lock_due
 from memory_app.operations.journal import file_removals
+from memory_app.operations.policies import finish_policies
 from memory_app.operations.previewing import VALID_FOR, forget_previews
 from memory_app.operations.purging import delete_closed, finish_purges
 from memory_app.operations.receipts import Act, close_receipt, lock_counts, open_receipt
@@ -95,6 +96,7 @@ def clean_up(
         return CleanedUp(None, True, expired, due, held, seconds, complete=True, scrubbing=look)
     with _recorded(namespace, namespaces, progress, now) as (run, expired, held):
         finish_purges()
+        finish_policies(now=now)
         progress.complete = all(
             _purge_due(namespace_id, batch_size, progress, now) for namespace_id in namespaces
         )

@@ -3,18 +3,20 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
-from memory_app.errors import Invalid, Refusal, SessionExists
+from memory_app.errors import Invalid, NotFound, Refusal, SessionExists
 from memory_app.models import AuditAct
 from memory_app.models.snapshot import SessionSnapshot
 from memory_app.operations import lifetimes
-from memory_app.operations.auditing import About, Entry, write_entries
+from memory_app.operations.auditing import COMMAND, About, Entry, write_entries, write_entry
 from memory_app.operations.closing import SHOWN_COLUMNS, Shown
-from memory_app.operations.previewing import MAX_CHOSEN, read_preview
+from memory_app.operations.previewing import MAX_CHOSEN, check_reason, read_preview
 from memory_app.operations.rights import Person, Right
 from memory_app.storage import Database, engine
 from memory_app.storage.statements import SESSION_COLUMNS
+
+T = TypeVar("T")
 
 # How many sessions one transaction changes: their writers wait for it.
 _AT_ONCE: Final = 500
@@ -82,19 +84,43 @@ def restore_sessions(*, person: Person, chosen: Chosen, now: int | None = None) 
     return _intervene(person, Right.RESTORE, chosen, act, now)
 
 
+def restore_session(*, uid: str, reason: str, now: int | None = None) -> None:
+    """Let one expired session live again, as a command; the reason is kept with it.
+
+    Raises NotFound, Invalid, and SessionExists when another session of its id is live.
+    """
+    why = check_reason(reason)
+
+    def work(db: Database) -> None:
+        found = _lock(db, ([uid], ()))
+        if not found:
+            raise NotFound("there is no such session")
+        namespace_id, namespace, session = found[0]
+        moment = now or db.now()
+        lifetimes.restore(db, namespace_id, session, moment, why)
+        about = About("session", session.uid)
+        write_entry(db, Entry(COMMAND, AuditAct.SESSION_RESTORE, namespace, about), moment)
+
+    _begin_none_meanwhile(work)
+
+
+def _begin_none_meanwhile(work: Callable[[Database], T]) -> T:
+    """Run the work; refuse it when another caller begins a session of the same id meanwhile."""
+    try:
+        return engine().write(work)
+    except engine().driver_error as problem:
+        if "one_live_session_per_id" not in str(problem):
+            raise
+        raise SessionExists("a session of the same id has just begun; try again") from None
+
+
 def _intervene(
     person: Person, right: Right, chosen: Chosen, act: Act, now: int | None
 ) -> Intervened:
     done: list[str] = []
     left: Counter[str] = Counter()
     for batch in _batches(person, right, chosen, now):
-        try:
-            some, others = engine().write(_work(person, right, batch, act, now))
-        except engine().driver_error as problem:
-            # Another caller began a session of the same id in the same moment.
-            if "one_live_session_per_id" not in str(problem):
-                raise
-            raise SessionExists("a session of the same id has just begun; try again") from None
+        some, others = _begin_none_meanwhile(_work(person, right, batch, act, now))
         done += some
         left += others
     return Intervened(done, dict(left))

@@ -45,7 +45,13 @@ def extend(db: Database, session: SessionSnapshot, expires_at: int, now: int) ->
     )
 
 
-def restore(db: Database, namespace_id: int, session: SessionSnapshot, now: int) -> None:
+def restore(
+    db: Database,
+    namespace_id: int,
+    session: SessionSnapshot,
+    now: int,
+    reason: str | None = None,
+) -> None:
     """Let an expired session live again: idle and maximum age count anew from now.
 
     Raises Invalid when it is not expired or its grace is over, SessionExists when another session
@@ -68,7 +74,7 @@ def restore(db: Database, namespace_id: int, session: SessionSnapshot, now: int)
     db.run(
         "UPDATE agent_session SET ended_at = NULL, idle_for = %s, idle_until = %s,"
         " max_age_until = %s, explicit_until = %s, explicit_because = 'explicit', expires_at = %s,"
-        " grace = %s WHERE id = %s",
+        " grace = %s, restored_at = %s, restored_because = %s WHERE id = %s",
         (
             policy.idle_for,
             idle_until,
@@ -76,6 +82,8 @@ def restore(db: Database, namespace_id: int, session: SessionSnapshot, now: int)
             NEVER,
             min(idle_until, max_age_until),
             policy.grace,
+            now,
+            reason,
             session.number,
         ),
     )
