@@ -7,7 +7,7 @@ import threading
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from memory_app.errors import Refusal
+from memory_app.errors import StorageFull, Unavailable
 from memory_app.management.command import DoneInPart, LetheCommand, WrongUsage, duration
 from memory_app.moments import DAY, SECOND
 from memory_app.operations.cleaning import BATCH_SIZE, CleanedUp, clean_up
@@ -68,13 +68,15 @@ class Command(LetheCommand):
         if options["attached"]:
             threading.Thread(target=_wait_for_the_end, args=(stop,), daemon=True).start()
         while not stop.is_set():
+            pause = min(every, DAY) / SECOND
             try:
                 self._run(options)
-            except Refusal as refusal:
+                # However long the pause, the window for scrubs is not missed.
+                pause = min(pause, seconds_until_window() or pause)
+            except (StorageFull, Unavailable) as refusal:
                 # A database that is away for a while does not end the loop.
                 self.stderr.write(f"cleanup: {refusal.detail}; the next run tries again")
-            # However long the pause, the window for scrubs is not missed.
-            stop.wait(min(every / SECOND, seconds_until_window() or DAY / SECOND))
+            stop.wait(pause)
 
     def _run(self, options: dict[str, Any]) -> None:
         done = clean_up(
