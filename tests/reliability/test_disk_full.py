@@ -28,6 +28,8 @@ def no_more_pages(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> It
     usual = options["init_command"]
 
     def bound(full: bool) -> None:
+        # Other tests left free pages behind, which adds would use first.
+        connection.cursor().execute("VACUUM")
         pages = connection.cursor().execute("PRAGMA page_count").fetchone()[0] if full else 2**30
         limit = f"PRAGMA max_page_count={pages}"
         # Also for connections that are opened after a refusal.
