@@ -43,8 +43,8 @@ class Invalid(Refusal):
 class InvalidPrefix(Invalid):
     """A prefix that does not end at a level; `suggestion` is the one that would."""
 
-    def __init__(self, detail: str, suggestion: str) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, suggestion: str, loc: Location) -> None:
+        super().__init__(detail, [Fault(loc, detail)])
         self.suggestion = suggestion
 
 

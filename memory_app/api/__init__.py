@@ -2,7 +2,7 @@
 
 from ninja import Swagger
 
-from memory_app.api import memory, problems, receipts, sessions
+from memory_app.api import memory, problems, purges, receipts, sessions, subjects
 from memory_app.api.auth import ApiKeyAuth
 from memory_app.api.bodies import StrictParser, refuse_unknown_parameters
 from memory_app.api.documentation import DocumentedAPI
@@ -39,5 +39,7 @@ api = DocumentedAPI(
 problems.register(api)
 api.add_router("/memory", memory.router)
 api.add_router("/sessions", sessions.router)
+api.add_router("/subjects", subjects.router)
+api.add_router("/purges", purges.router)
 api.add_router("/receipts", receipts.router)
 api.add_decorator(refuse_unknown_parameters, mode="operation")

@@ -31,6 +31,11 @@ def _moment(moment: int | None) -> str:
     return "null" if moment is None or moment >= NEVER else f'"{to_rfc3339(moment)}"'
 
 
+def moment_text(moment: int | None) -> str | None:
+    """Return a moment as a text for JSON; None for one that is not there."""
+    return None if moment is None else to_rfc3339(moment)
+
+
 def session_json(
     session: SessionSnapshot | None, namespace: str, now: int, *, leave_out: Iterable[str] = ()
 ) -> str:

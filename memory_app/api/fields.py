@@ -176,6 +176,8 @@ Content = Annotated[
 ]
 
 PlainId = Annotated[StrictStr, Field(min_length=1, max_length=conf.MAX_ID, description="Its id.")]
+Tag = Annotated[StrictStr, Field(min_length=1, max_length=conf.MAX_TAG)]
+PurgeState = Literal["queued", "running", "done", "cancelled"]
 ReceiptKind = Literal["deletion", "purge", "erasure", "cleanup"]
 Order = Literal["asc", "desc"]
 Role = Literal["user", "assistant", "system", "tool", "developer"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ninja import Schema
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, model_validator
 
 from memory_app import conf
 from memory_app.api import fields
@@ -334,6 +334,64 @@ class ListReceiptsIn(Input):
     cursor: StrictStr | None = Field(None, max_length=1_000, description="From `next_cursor`.")
 
 
+class PurgeFilter(Input):
+    """Which sessions: the names of `sessions/list`, as JSON."""
+
+    prefix: StrictStr | None = Field(
+        None,
+        min_length=1,
+        max_length=conf.MAX_ID,
+        description="Ends in one of `/ - _ : .`, where a level ends.",
+    )
+    user_id: StrictStr | None = Field(None, min_length=1, max_length=conf.MAX_ID)
+    status: fields.AnyStatus | None = Field(
+        None, description="Default `active`, and `any` with `everything`."
+    )
+    tags: list[fields.Tag] | None = Field(None, max_length=conf.MAX_TAGS)
+    metadata: dict[str, Any] | None = Field(None, min_length=1, max_length=32)
+    created_after: fields.Moment | None = None
+    created_before: fields.Moment | None = None
+    active_after: fields.Moment | None = None
+    active_before: fields.Moment | None = None
+    expires_after: fields.Moment | None = None
+    expires_before: fields.Moment | None = None
+    held: StrictBool | None = None
+    everything: StrictBool | None = Field(
+        None, description="true: the whole namespace, which is never meant otherwise."
+    )
+
+
+class PreviewIn(Input):
+    """A set of sessions to fix."""
+
+    filter: PurgeFilter
+
+
+class ExecuteIn(Input):
+    """A preview to carry out, and why."""
+
+    token: fields.PlainId
+    reason: StrictStr = Field(description="Kept on the receipt: 1 to 500 characters.")
+
+
+class PurgeIn(Input):
+    """One purge."""
+
+    id: fields.PlainId
+
+
+class SubjectIn(Input):
+    """One person."""
+
+    user_id: StrictStr = Field(description="The person that sessions are about.")
+
+
+class EraseIn(SubjectIn):
+    """One person, and why all about them goes."""
+
+    reason: StrictStr = Field(description="Kept on the receipt: 1 to 500 characters.")
+
+
 class EventOut(Schema):
     """A stored event."""
 
@@ -528,6 +586,47 @@ class ReceiptsOut(Schema):
     next_cursor: str | None = Field(description="Where the next page begins; null on the last.")
 
 
+class PreviewOut(Schema):
+    """A fixed set of sessions and its numbers."""
+
+    token: str = Field(description="For one `purges/execute` by the same key within an hour.")
+    sessions: int
+    messages: int
+    bytes: int
+    held: int = Field(description="How many of the sessions would stay.")
+    oldest: str | None = Field(description="The earliest last activity.")
+    newest: str | None = Field(description="The latest.")
+    filter: dict[str, Any] = Field(description="As it was understood.")
+
+
+class PurgeOut(Schema):
+    """A purge that was asked for."""
+
+    id: str
+    state: fields.PurgeState
+    done: int = Field(description="How many sessions are settled.")
+    total: int = Field(description="How many were previewed.")
+    receipt_id: str | None = Field(None, description="From the start on.")
+
+
+class OnePurgeOut(Schema):
+    """One purge."""
+
+    purge: PurgeOut
+
+
+class SubjectOut(Schema):
+    """What there is about a person."""
+
+    user_id: str
+    sessions: int
+    messages: int
+    bytes: int
+    held: int
+    first_at: str | None
+    last_at: str | None
+
+
 class DeletedOut(Schema):
     """How many sessions were purged; nothing there is 0 and no receipt."""
 
@@ -546,5 +645,6 @@ class ProblemOut(Schema):
     errors: list[dict[str, Any]] | None = None
     revision: int | None = None
     index: int | None = None
+    suggestion: str | None = None
     latest: str | None = None
     request_id: str

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from memory_app import conf
+from memory_app.models import ReceiptKind
 from memory_app.models.message import SEQ_BITS
 from memory_app.operations.browsing import SessionFilter, where
 from memory_app.operations.receipts import enter_subjects
@@ -35,27 +36,29 @@ def read_filter(wanted: str | None) -> SessionFilter | None:
     return None if wanted is None else SessionFilter(**json.loads(wanted))
 
 
-def close_previewed(db: Database, receipt: str, counts: dict[str, int], now: int) -> bool:
-    """Close the next previewed sessions of a receipt, and count why others are left.
+def close_next(db: Database, receipt: str, counts: dict[str, int], now: int) -> bool:
+    """Close the next sessions of a receipt, and count why others are left.
 
-    A session is purged only as it was shown: unchanged, still matching, not held. Returns whether
-    there was anything to do; the last call forgets the preview.
+    Of a preview a session is purged only as it was shown: unchanged, still matching, not held. An
+    erasure takes all that match. Returns whether there was anything to do.
     """
-    preview = db.row("SELECT id, namespace_id, wanted FROM preview WHERE receipt = %s", (receipt,))
+    preview = db.row(_PREVIEW, (receipt,))
     if preview is None:
         return False
-    token, namespace_id, wanted = preview
+    token, namespace_id, wanted, kind = preview
+    if kind == ReceiptKind.ERASURE:
+        return _close_subject(db, receipt, namespace_id, read_filter(wanted), counts, now)
     rows = db.rows(
         f"SELECT {SHOWN_COLUMNS} FROM previewed_session p WHERE p.preview_id = %s"
         " ORDER BY p.number LIMIT %s",
         (token, _AT_ONCE),
     )
     if not rows:
-        db.run("DELETE FROM preview WHERE id = %s", (token,))
         return False
     shown = [Shown(*row) for row in rows]
     found = _lock(db, namespace_id, [one.number for one in shown], read_filter(wanted), now)
     held = held_among(db, namespace_id, list(found), now)
+    closing = []
     for one in shown:
         row = found.get(one.number)
         verdict = "gone" if row is None else _verdict(one, row)
@@ -63,14 +66,49 @@ def close_previewed(db: Database, receipt: str, counts: dict[str, int], now: int
             verdict = "held"
         if verdict == "purge":
             assert row is not None, "it was found"
-            _close(db, receipt, namespace_id, row, now)
+            closing.append(row)
         else:
             counts[verdict] += 1
+    _close(db, receipt, namespace_id, closing, now)
     db.run(
         "DELETE FROM previewed_session WHERE preview_id = %s AND number <= %s",
         (token, shown[-1].number),
     )
     return True
+
+
+_PREVIEW: Final = (
+    "SELECT p.id, p.namespace_id, p.wanted, r.kind FROM preview p"
+    " JOIN receipt r ON r.id = p.receipt WHERE p.receipt = %s"
+)
+
+
+def _close_subject(
+    db: Database,
+    receipt: str,
+    namespace_id: int,
+    wanted: SessionFilter | None,
+    counts: dict[str, int],
+    now: int,
+) -> bool:
+    """Close the next sessions of a subject, whatever their condition; held ones too."""
+    assert wanted is not None, "an erasure names its subject"
+    matches, parameters = where(wanted, namespace_id, now)
+    rows = db.rows(
+        "SELECT s.id, 0, 0, 0, 0, s.session_id, s.user_id FROM agent_session s"
+        f" WHERE {matches} AND s.purge_receipt IS NULL ORDER BY s.id LIMIT %s {{for_update}}",
+        (*parameters, _AT_ONCE),
+    )
+    counts["previewed"] += len(rows)
+    _close(db, receipt, namespace_id, rows, now)
+    return bool(rows)
+
+
+def forget_shown(db: Database, receipt: str) -> None:
+    """Forget what was previewed under a receipt: from here on it cannot be cancelled."""
+    preview = "SELECT id FROM preview WHERE receipt = %s"
+    db.run(f"DELETE FROM previewed_session WHERE preview_id IN ({preview})", (receipt,))
+    db.run("DELETE FROM preview WHERE receipt = %s", (receipt,))
 
 
 def _lock(
@@ -123,20 +161,21 @@ def lock_due(db: Database, namespace_id: int, limit: int, now: int) -> list[Row]
 def close_due(db: Database, receipt: str, namespace_id: int, due: list[Row], now: int) -> int:
     """Close sessions that are due and locked; return how many a hold was just placed on."""
     held = held_among(db, namespace_id, [row[0] for row in due], now)
-    for row in due:
-        if row[0] not in held:
-            _close(db, receipt, namespace_id, row, now)
+    _close(db, receipt, namespace_id, [row for row in due if row[0] not in held], now)
     return len(held)
 
 
-def _close(db: Database, receipt: str, namespace_id: int, row: Row, now: int) -> None:
-    number, session_id, user_id = row[0], row[5], row[6]
-    db.run(
-        "UPDATE agent_session SET ended_at = coalesce(ended_at, %s), purge_receipt = %s"
-        " WHERE id = %s",
-        (now, receipt, number),
-    )
-    enter_subjects(db, receipt, namespace_id, session_id, user_id)
+def _close(
+    db: Database, receipt: str, namespace_id: int, sessions: Sequence[Row], now: int
+) -> None:
+    for start in range(0, len(sessions), _AT_ONCE):
+        some = sessions[start : start + _AT_ONCE]
+        db.run(
+            "UPDATE agent_session SET ended_at = coalesce(ended_at, %s), purge_receipt = %s"
+            f" WHERE id IN ({', '.join(['%s'] * len(some))})",
+            (now, receipt, *(row[0] for row in some)),
+        )
+        enter_subjects(db, receipt, namespace_id, [(row[5], row[6]) for row in some])
 
 
 def keep_filter(wanted: SessionFilter | None) -> str | None:
@@ -147,23 +186,45 @@ def keep_filter(wanted: SessionFilter | None) -> str | None:
     return json.dumps(fields | {"tags": list(wanted.tags)}, ensure_ascii=False)
 
 
-def spare_closed(db: Database, receipt: str, counts: dict[str, int], limit: int, now: int) -> None:
+def spare_closed(db: Database, receipt: str, counts: dict[str, int], limit: int, now: int) -> bool:
     """Put back those of the next closed sessions that a hold was placed on meanwhile.
 
-    What is left of them is kept; a session that had begun to be removed is counted anew.
+    What is left of them is kept; a session that had begun to be removed is counted anew. Those of
+    an erasure stay closed, which is told: they are restricted, and removed after the release.
     """
-    row = db.row("SELECT namespace_id, requested_at FROM receipt WHERE id = %s", (receipt,))
+    row = db.row("SELECT namespace_id, requested_at, kind FROM receipt WHERE id = %s", (receipt,))
     assert row is not None, "it is locked"
-    namespace_id, requested_at = row
+    namespace_id, requested_at, kind = row
     numbers = [number for (number,) in db.rows(_NEXT_CLOSED, (receipt, limit))]
-    for number in sorted(held_among(db, namespace_id, numbers, now)):
+    held = held_among(db, namespace_id, numbers, now)
+    if kind == ReceiptKind.ERASURE:
+        return True
+    for number in sorted(held, reverse=True):
         keys = (number << SEQ_BITS, (number << SEQ_BITS) + conf.MAX_SEQ)
         measured = db.row(_MEASURE, keys)
         assert measured is not None, "an aggregate has one row"
         db.run(_PUT_BACK, (*(int(value) for value in measured), requested_at, number))
+        db.run(_LEAVE_EXPIRED, (now, now, number, now))
         counts["held"] += 1
+    return False
 
 
+def reopen(db: Database, receipt: str, now: int) -> bool:
+    """Put back the next sessions of a purge that was cancelled; tell whether there were any."""
+    row = db.row("SELECT requested_at FROM receipt WHERE id = %s", (receipt,))
+    assert row is not None, "it is locked"
+    numbers = db.rows(_LAST_CLOSED, (receipt, _AT_ONCE))
+    for (number,) in numbers:
+        db.run(_REOPEN, (row[0], number))
+        db.run(_LEAVE_EXPIRED, (now, now, number, now))
+    return bool(numbers)
+
+
+# The last begun first: of several of one id only that can have been live.
+_LAST_CLOSED: Final = (
+    "SELECT s.id FROM agent_session s WHERE s.purge_receipt = %s ORDER BY s.id DESC LIMIT %s"
+    " {for_update}"
+)
 _NEXT_CLOSED: Final = (
     "SELECT s.id FROM agent_session s WHERE s.purge_receipt = %s ORDER BY s.id LIMIT %s"
 )
@@ -172,10 +233,18 @@ _MEASURE: Final = (
     " FROM message WHERE id > %s AND id <= %s"
 )
 # It lives again if it was ended by being closed, and no other session of its id has begun.
-_PUT_BACK: Final = (
-    "UPDATE agent_session AS s SET message_count = %s, token_count = %s, size_bytes = %s,"
-    " purge_receipt = NULL, ended_at = CASE WHEN s.ended_at >= %s AND NOT EXISTS"
+_OPEN: Final = (
+    "purge_receipt = NULL, ended_at = CASE WHEN s.ended_at >= %s AND NOT EXISTS"
     " (SELECT 1 FROM agent_session o WHERE o.namespace_id = s.namespace_id"
     " AND o.session_id = s.session_id AND o.ended_at IS NULL) THEN NULL ELSE s.ended_at END"
     " WHERE s.id = %s"
+)
+_PUT_BACK: Final = (
+    f"UPDATE agent_session AS s SET message_count = %s, token_count = %s, size_bytes = %s, {_OPEN}"
+)
+_REOPEN: Final = f"UPDATE agent_session AS s SET {_OPEN}"
+# Another session has taken its id, so it comes back as one that was ended: its grace begins.
+_LEAVE_EXPIRED: Final = (
+    "UPDATE agent_session SET explicit_until = %s, expires_at = %s"
+    " WHERE id = %s AND ended_at IS NOT NULL AND expires_at > %s"
 )

@@ -4,9 +4,9 @@ docs/format.md is the format in words.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from memory_app import conf
 from memory_app.errors import NotFound
@@ -50,10 +50,23 @@ def export_sessions(
     how many of the sessions' messages were written. Raises NotFound for an unknown namespace.
     """
     wanted = SessionFilter(prefix=prefix, status="any")
-    done = Exported()
     namespace_id, last, moment = engine().read(lambda db: _begin(db, namespace, now))
     conditions, parameters = where(wanted, namespace_id, moment)
-    conditions += " AND s.ended_at IS NULL AND s.purge_receipt IS NULL AND s.id > %s AND s.id <= %s"
+    conditions += " AND s.ended_at IS NULL AND s.purge_receipt IS NULL"
+    return write_matching(conditions, parameters, last, moment, write, progress)
+
+
+def write_matching(
+    conditions: str,
+    parameters: Sequence[Any],
+    last: int,
+    now: int,
+    write: Write,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Exported:
+    """Write the sessions `s` up to a number that meet conditions, some at a time, line by line."""
+    done = Exported()
+    conditions += " AND s.id > %s AND s.id <= %s"
     number = 0
 
     def work(db: Database) -> int | None:
@@ -63,7 +76,7 @@ def export_sessions(
             count = write_session(db, session, write)
             done.sessions += 1
             done.messages += count
-            done.expired += session.status(moment) == "expired"
+            done.expired += session.status(now) == "expired"
             progress(count)
         return rows[-1][0] if rows else None
 

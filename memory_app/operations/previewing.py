@@ -21,6 +21,9 @@ from memory_app.storage.statements import HELD
 
 Actor = Person | Caller
 
+# What is larger waits for cleanup: until then it can be cancelled.
+MOST_SESSIONS_AT_ONCE: Final = 2_000
+MOST_MESSAGES_AT_ONCE: Final = 50_000
 VALID_FOR: Final = 60 * 60 * moments.SECOND
 MAX_REASON: Final = 500
 MAX_CHOSEN: Final = 1_000
@@ -110,7 +113,7 @@ def _open(
 ) -> tuple[int, int]:
     moment = now or db.now()
     row = db.row("SELECT id FROM namespace WHERE name = %s", (namespace,))
-    _require(actor, namespace if row else "", right)
+    require_right(actor, namespace if row else "", right)
     assert row is not None, "nobody has a right in a namespace that is not there"
     # A preview may name people and hold content: what nobody used goes with the next one.
     forget_previews(db, moment - VALID_FOR)
@@ -122,7 +125,8 @@ def _open(
     return moment, row[0]
 
 
-def _require(actor: Actor, namespace: str, right: Right) -> None:
+def require_right(actor: Actor, namespace: str, right: Right) -> None:
+    """Refuse whoever may not do this there. Raises NotFound for a namespace of others."""
     if isinstance(actor, Caller):
         actor.require("purge")
         if namespace != actor.namespace:
@@ -214,7 +218,7 @@ def _read(
         raise PreviewStale(
             "the preview is used, older than an hour, or not yours; nothing was removed"
         )
-    _require(actor, row[1], right)
+    require_right(actor, row[1], right)
     return PreviewView(
         token=row[0],
         namespace=row[1],
@@ -239,12 +243,12 @@ def execute(
 ) -> ReceiptView:
     """Purge the sessions of a preview that are as they were shown; return the receipt.
 
-    After so many seconds the rest is left to cleanup, and the receipt is not finished yet. Raises
-    PreviewStale, Forbidden and Invalid.
+    A large set waits closed for cleanup to begin, and so does what is left after so many seconds:
+    the receipt is not finished yet. Raises PreviewStale, Forbidden and Invalid.
     """
     why = check_reason(reason)
 
-    def begin(db: Database) -> tuple[str, int]:
+    def begin(db: Database) -> tuple[str, int, bool]:
         moment = now or db.now()
         shown = _read(db, actor, token, Right.PURGE, moment, "{for_update}")
         row = db.row("SELECT namespace_id FROM preview WHERE id = %s", (token,))
@@ -252,14 +256,25 @@ def execute(
         act = Act(row[0], ReceiptKind.PURGE, name_of(actor), why)
         receipt = open_receipt(db, act, shown.sessions, moment)
         db.run("UPDATE preview SET receipt = %s WHERE id = %s", (receipt, token))
+        db.run(
+            "INSERT INTO purge (id, namespace_id, receipt, sessions) VALUES (%s, %s, %s, %s)",
+            (f"prg_{secrets.token_hex(16)}", row[0], receipt, shown.sessions),
+        )
         about, counts = About("receipt", receipt), {"sessions": shown.sessions}
         entry = Entry(act.actor, AuditAct.PURGE_EXECUTE, shown.namespace, about, counts)
         write_entry(db, entry, moment)
-        return receipt, row[0]
+        waits = (
+            shown.sessions > MOST_SESSIONS_AT_ONCE
+            or shown.messages > MOST_MESSAGES_AT_ONCE
+            or (seconds is not None and seconds <= 0)
+        )
+        return receipt, row[0], waits
 
-    receipt, namespace_id = engine().write(begin)
-    purging.finish_receipt(receipt, seconds=seconds, now=now)
-    file_removals()
+    receipt, namespace_id, waits = engine().write(begin)
+    purging.close_all(receipt, now)
+    if not waits:
+        purging.finish_receipt(receipt, seconds=seconds, now=now)
+        file_removals()
     view = engine().read(lambda db: read_receipt(db, namespace_id, receipt))
     assert view is not None, "it was just written"
     return view

@@ -9,13 +9,13 @@ killed leaves sessions that are closed at every door and a receipt that is not f
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from memory_app import conf
 from memory_app.models import AuditAct, ReceiptKind
 from memory_app.models.message import SEQ_BITS
 from memory_app.operations.auditing import About, Entry, write_entry
-from memory_app.operations.closing import close_previewed, spare_closed
+from memory_app.operations.closing import close_next, forget_shown, reopen, spare_closed
 from memory_app.operations.journal import ALL, enter_removal, file_removals
 from memory_app.operations.keys import Caller
 from memory_app.operations.receipts import (
@@ -31,6 +31,7 @@ from memory_app.operations.receipts import (
 from memory_app.operations.removing import delete_content_rows
 from memory_app.operations.sparing import refuse_purge
 from memory_app.storage import Database, engine
+from memory_app.storage.statements import HELD
 
 # How many messages one transaction deletes: writers wait for it, a tenth of a second at most.
 BATCH: Final = 2_000
@@ -88,13 +89,13 @@ def _hide(
     """Close the sessions at every door under a receipt of their own."""
     act = Act(caller.namespace_id, ReceiptKind.DELETION, caller.name)
     receipt = open_receipt(db, act, len(sessions), now)
-    for number, user_id in sessions:
+    for number, _ in sessions:
         db.run(
             "UPDATE agent_session SET ended_at = coalesce(ended_at, %s), purge_receipt = %s"
             " WHERE id = %s",
             (now, receipt, number),
         )
-        enter_subjects(db, receipt, caller.namespace_id, session_id, user_id)
+    enter_subjects(db, receipt, caller.namespace_id, [(session_id, one) for _, one in sessions])
     return receipt
 
 
@@ -110,18 +111,28 @@ def _deletions(db: Database, receipts: Iterable[str]) -> list[str]:
     return [one for one in sorted(receipts) if db.row(kind, (one,)) == (ReceiptKind.DELETION,)]
 
 
-def finish_purges() -> int:
-    """Go on with every purge that was interrupted; return how many receipts were finished."""
-    receipts = engine().read(lambda db: db.rows(_UNFINISHED))
+def finish_purges(*, queued_only: bool = False, seconds: float | None = None) -> int:
+    """Go on with every purge that waits or was interrupted; return with how many.
+
+    After so many seconds no other batch is begun.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    receipts = engine().read(lambda db: db.rows(_QUEUED if queued_only else _UNFINISHED))
     for (receipt,) in receipts:
-        finish_receipt(receipt)
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            break
+        finish_receipt(receipt, seconds=left)
     file_removals()
     return len(receipts)
 
 
+_QUEUED = "SELECT receipt FROM preview WHERE receipt IS NOT NULL"
 _UNFINISHED = (
-    "SELECT purge_receipt FROM agent_session WHERE purge_receipt IS NOT NULL"
-    " UNION SELECT receipt FROM preview WHERE receipt IS NOT NULL"
+    f"SELECT purge_receipt FROM agent_session WHERE purge_receipt IS NOT NULL UNION {_QUEUED}"
+    # Whose last session was put back or removed, but which nobody has closed since.
+    " UNION SELECT p.receipt FROM purge p JOIN receipt r ON r.id = p.receipt"
+    " WHERE r.purged_at IS NULL"
 )
 
 
@@ -134,24 +145,68 @@ def finish_receipt(receipt: str, *, seconds: float | None = None, now: int | Non
     return True
 
 
+def close_all(receipt: str, now: int | None = None) -> None:
+    """Close all sessions of a purge at every door, before the first is removed."""
+
+    def step(db: Database) -> bool:
+        return _is_wanted(db, receipt) and _close_some(db, receipt, now or db.now())
+
+    while engine().write(step):
+        pass
+
+
+def _close_some(db: Database, receipt: str, now: int) -> bool:
+    counts = lock_counts(db, receipt)
+    closed = close_next(db, receipt, counts, now)
+    if closed:
+        write_counts(db, receipt, counts)
+    return closed
+
+
+def _is_wanted(db: Database, receipt: str) -> bool:
+    """Lock a receipt, and tell whether its purge is still there and was not cancelled."""
+    there = db.row("SELECT s.id FROM receipt s WHERE s.id = %s {for_update}", (receipt,))
+    return there is not None and not _is_cancelled(db, receipt)
+
+
+def _is_cancelled(db: Database, receipt: str) -> bool:
+    sql = "SELECT 1 FROM purge WHERE receipt = %s AND cancelled_at IS NOT NULL"
+    return db.row(sql, (receipt,)) is not None
+
+
 def _step(db: Database, receipt: str, now: int) -> int:
     """Close or delete the next batch under a receipt; return how many sessions are left."""
-    counts = lock_counts(db, receipt)
-    if close_previewed(db, receipt, counts, now):
-        write_counts(db, receipt, counts)
+    if not _is_wanted(db, receipt):
+        return _undo_some(db, receipt, now)
+    if _close_some(db, receipt, now):
         return 1
+    forget_shown(db, receipt)
+    counts = lock_counts(db, receipt)
     left = delete_closed(db, receipt, counts, now)
     if not left:
         close_receipt(db, receipt, counts, now)
     return left
 
 
+def _undo_some(db: Database, receipt: str, now: int) -> int:
+    """Put back some of what a cancelled purge has closed; at the end its receipt goes."""
+    if db.row("SELECT 1 FROM receipt WHERE id = %s", (receipt,)) is None:
+        return 0
+    if reopen(db, receipt, now):
+        return 1
+    db.run("DELETE FROM receipt_subject WHERE receipt_id = %s", (receipt,))
+    db.run("DELETE FROM receipt WHERE id = %s", (receipt,))
+    return 0
+
+
 def delete_closed(db: Database, receipt: str, counts: dict[str, int], now: int) -> int:
     """Delete up to a batch of the sessions closed under a receipt; return how many are left."""
     budget = BATCH
-    spare_closed(db, receipt, counts, budget, now)
+    restricts = spare_closed(db, receipt, counts, budget, now)
+    free, values = (_FREE, (receipt, now)) if restricts else ("", (receipt,))
+    removed = counts["sessions"] + counts["messages"]
     while budget > 0:
-        session = db.row(_NEXT, (receipt,))
+        session = db.row(_NEXT.replace("{free}", free), values)
         if session is None:
             break
         number, uid, namespace = session
@@ -166,15 +221,31 @@ def delete_closed(db: Database, receipt: str, counts: dict[str, int], now: int) 
             budget -= 1
         else:
             enter_removal(db, namespace=namespace, uid=uid, ranges=[(1, last)], now=now)
+    if restricts:
+        counts["held"] = _count_closed(db, receipt) - _count_closed(db, receipt, free, values)
+        if counts["sessions"] + counts["messages"] > removed:
+            # A part that was held is removed after the rest: the receipt is open again.
+            db.run(
+                "UPDATE receipt SET purged_at = NULL, scrubbed_at = NULL WHERE id = %s", values[:1]
+            )
     write_counts(db, receipt, counts)
-    row = db.row("SELECT count(*) FROM agent_session WHERE purge_receipt = %s", (receipt,))
+    return _count_closed(db, receipt, free, values)
+
+
+def _count_closed(
+    db: Database, receipt: str, free: str = "", values: tuple[Any, ...] | None = None
+) -> int:
+    sql = f"SELECT count(*) FROM agent_session s WHERE s.purge_receipt = %s{free}"
+    row = db.row(sql, values or (receipt,))
     return int(row[0]) if row else 0
 
 
 _NEXT = (
     "SELECT s.id, s.uid, n.name FROM agent_session s JOIN namespace n ON n.id = s.namespace_id"
-    " WHERE s.purge_receipt = %s ORDER BY s.id LIMIT 1"
+    " WHERE s.purge_receipt = %s{free} ORDER BY s.id LIMIT 1"
 )
+# Of an erasure what is held stays, restricted, until a day after the release.
+_FREE: Final = f" AND NOT {HELD} AND s.purge_not_before <= %s"
 
 
 def _measure_batch(db: Database, number: int, budget: int) -> tuple[int, int, int]:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -105,15 +105,21 @@ def close_receipt(db: Database, receipt: str, counts: dict[str, int], now: int) 
 
 
 def enter_subjects(
-    db: Database, receipt: str, namespace_id: int, session_id: str, user_id: str | None
+    db: Database,
+    receipt: str,
+    namespace_id: int,
+    sessions: Iterable[tuple[str | None, str | None]],
 ) -> None:
-    """Enter the digests by which a receipt is found from a session or user id."""
-    digests = [subject_digest(namespace_id, "session", session_id)]
-    if user_id is not None:
-        digests.append(subject_digest(namespace_id, "user", user_id))
+    """Enter the digests by which a receipt is found from a session or user id it covers."""
+    digests = {
+        subject_digest(namespace_id, kind, name)
+        for names in sessions
+        for kind, name in zip(("session", "user"), names, strict=True)
+        if name is not None
+    }
     db.run_many(
         "INSERT INTO receipt_subject (receipt_id, digest) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-        [(receipt, digest) for digest in digests],
+        [(receipt, digest) for digest in sorted(digests)],
     )
 
 

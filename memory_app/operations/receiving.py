@@ -60,6 +60,7 @@ def check_prefix(prefix: str, loc: Location) -> str:
             f"a prefix ends in one of {' '.join(conf.PREFIX_ENDS)}, or it would cover others that"
             f" begin alike; perhaps {suggestion}",
             suggestion,
+            loc,
         )
     return prefix
 

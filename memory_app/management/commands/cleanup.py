@@ -4,14 +4,20 @@ import json
 import signal
 import sys
 import threading
+import time
 from argparse import ArgumentParser, ArgumentTypeError
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
-from memory_app.errors import StorageFull, Unavailable
+from memory_app.errors import Refusal, StorageFull, Unavailable
 from memory_app.management.command import DoneInPart, LetheCommand, WrongUsage, duration
 from memory_app.moments import DAY, SECOND
 from memory_app.operations.cleaning import BATCH_SIZE, CleanedUp, clean_up
+from memory_app.operations.purging import finish_purges
 from memory_app.operations.scrubbing import Scrubbing, seconds_until_window
+
+# How long a purge waits at least, and can be cancelled.
+_LOOK_SECONDS: Final = 10.0
 
 
 def _batch(text: str) -> int:
@@ -76,7 +82,7 @@ class Command(LetheCommand):
             except (StorageFull, Unavailable) as refusal:
                 # A database that is away for a while does not end the loop.
                 self.stderr.write(f"cleanup: {refusal.detail}; the next run tries again")
-            stop.wait(pause)
+            _wait(stop, pause)
 
     def _run(self, options: dict[str, Any]) -> None:
         done = clean_up(
@@ -89,6 +95,14 @@ class Command(LetheCommand):
         self.stdout.write(_json(done) if options["json"] else _sentence(done))
         if options["scrub"] and not done.scrubbing.done:
             raise DoneInPart(f"not scrubbed: {done.scrubbing.waits_for or 'more is to be purged'}")
+
+
+def _wait(stop: threading.Event, seconds: float) -> None:
+    """Wait for the next run; purges that are asked for meanwhile need not wait for it."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and not stop.wait(min(left, _LOOK_SECONDS)):
+        with suppress(Refusal):
+            finish_purges(queued_only=True)
 
 
 def _wait_for_the_end(stop: threading.Event) -> None:
