@@ -182,15 +182,21 @@ class Engine(ABC):
     def translate(self, problem: Exception) -> Refusal | None:
         """Return what a driver's exception means to a caller, or None when it is a bug."""
 
+    def meaning(self, problem: Exception) -> Refusal | None:
+        """Return what an exception of the driver's, or Django's around one, means to a caller."""
+        cause = problem.__cause__
+        refusal = self.translate(problem)
+        if refusal is None and isinstance(cause, self.driver_error):
+            refusal = self.translate(cause)
+        return refusal
+
     @contextmanager
     def refusals(self) -> Iterator[None]:
         """Turn a database that cannot serve into a refusal, and drop a broken connection."""
         try:
             yield
         except (self.driver_error, DjangoDatabaseError) as problem:
-            refusal = self.translate(problem)
-            if refusal is None and isinstance(problem.__cause__, self.driver_error):
-                refusal = self.translate(problem.__cause__)
+            refusal = self.meaning(problem)
             if refusal is None:
                 raise
             if not connection.in_atomic_block:

@@ -110,22 +110,23 @@ class SQLiteEngine(Engine):
         """Run everything that waits in one transaction; a job that fails undoes itself alone."""
         group = [self._waiting.popleft() for _ in range(len(self._waiting))]
         begun = False
-        self._space.watch(_name())
         try:
+            self._space.watch(_name())
             with self.refusals(), _patience(group[0].since), transaction.atomic():
                 begun = True
                 self._run_group(group)
         except BaseException as problem:
-            if not begun and group[0].is_late():
+            late = [job for job in group if job.is_late()]
+            if not begun and late:
                 # Another process keeps the lock; whoever came later may wait a little longer.
-                waiting = [job for job in group if not job.is_late()]
+                waiting = [job for job in group if job not in late]
                 self._waiting.extendleft(reversed(waiting))
-                group = group[: len(group) - len(waiting)]
-            if isinstance(problem, StorageFull):
-                self._space.give_reserve(_name())
+                group = late
             # The commit failed, so nothing of the group is stored, also what had succeeded.
             for job in group:
                 job.error = job.error or problem
+        if any(isinstance(job.error, StorageFull) for job in group):
+            self._space.give_reserve(_name())
         for job in group:
             job.done = True
 
@@ -142,7 +143,7 @@ class SQLiteEngine(Engine):
                 if not connection.connection.in_transaction:
                     raise  # SQLite gave up the whole transaction (disk full, input or output error)
                 db.run("ROLLBACK TO job")
-                job.error = problem
+                job.error = self.meaning(problem) or problem
             db.run("RELEASE job")
 
     def read(self, work: Callable[[Database], T]) -> T:
