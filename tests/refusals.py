@@ -13,6 +13,7 @@ STATUS = {
     "session_exists": 409,
     "user_conflict": 409,
     "revision_conflict": 409,
+    "preview_stale": 409,
     "session_expired": 410,
     "held": 423,
     "too_large": 413,

@@ -95,7 +95,7 @@ def clean_up(
         look = look_whether_due(now=now)
         return CleanedUp(None, True, expired, due, held, seconds, complete=True, scrubbing=look)
     with _recorded(namespace, namespaces, progress, now) as (run, expired, held):
-        finish_purges()
+        finish_purges(seconds=max_seconds, now=now)
         finish_policies(now=now)
         progress.complete = all(
             _purge_due(namespace_id, batch_size, progress, now) for namespace_id in namespaces

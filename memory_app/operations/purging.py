@@ -111,7 +111,9 @@ def _deletions(db: Database, receipts: Iterable[str]) -> list[str]:
     return [one for one in sorted(receipts) if db.row(kind, (one,)) == (ReceiptKind.DELETION,)]
 
 
-def finish_purges(*, queued_only: bool = False, seconds: float | None = None) -> int:
+def finish_purges(
+    *, queued_only: bool = False, seconds: float | None = None, now: int | None = None
+) -> int:
     """Go on with every purge that waits or was interrupted; return with how many.
 
     After so many seconds no other batch is begun.
@@ -122,7 +124,7 @@ def finish_purges(*, queued_only: bool = False, seconds: float | None = None) ->
         left = None if deadline is None else deadline - time.monotonic()
         if left is not None and left <= 0:
             break
-        finish_receipt(receipt, seconds=left)
+        finish_receipt(receipt, seconds=left, now=now)
     file_removals()
     return len(receipts)
 
