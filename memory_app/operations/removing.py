@@ -92,15 +92,17 @@ def clear_messages(*, caller: Caller, target: Target, now: int | None = None) ->
     all of them; each leaves the session's counters right.
     """
     caller.require("write")
-    state = {"last": 0, "deleted": 0}
+    state = {"number": 0, "last": 0, "deleted": 0}
 
     def work(db: Database) -> Removed:
         first = state["last"] == 0
         session, moment = _lock(
             db, caller, target if first else Target(session_id=target.session_id), now
         )
-        if session is None:
-            return Removed(0, None, moment)
+        if session is None or session.number != (state["number"] or session.number):
+            # Ended since the last step; what another began under its id is not meant.
+            return Removed(0, session, moment)
+        state["number"] = session.number
         state["last"] = state["last"] or session.last_seq
         end = _end_of_batch(db, session, state["last"])
         if end is None:

@@ -7,7 +7,7 @@ import pytest
 
 from memory_app.errors import MessageConflict, NotFound, RevisionConflict, Unavailable
 from memory_app.models import Message
-from memory_app.moments import SECOND, to_rfc3339
+from memory_app.moments import DAY, SECOND, to_rfc3339
 from memory_app.operations import removing
 from memory_app.operations.journal import journal_path
 from memory_app.operations.keys import Caller
@@ -124,6 +124,29 @@ def test_a_long_session_is_cleared_in_steps_that_count_as_one_change(
         assert (session.message_count, session.token_count, session.size_bytes) == (0, 0, 0)
         assert (session.revision, session.last_seq) == (2, count)
     assert Message.objects.count() == 0
+
+
+def test_a_session_that_begins_between_two_steps_of_a_clear_keeps_its_messages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caller = make_caller()
+    begin(caller, "a", "b", "c")
+    lock_live, steps = removing.lock_live, []
+
+    def restarted(*arguments: Any) -> Any:
+        steps.append(arguments)
+        if len(steps) == 2:
+            make_session(caller, "chat", "new", "newer", now=NOON + 31 * DAY)
+        return lock_live(*arguments)
+
+    monkeypatch.setattr(removing, "_BATCH", 2)
+    monkeypatch.setattr(removing, "lock_live", restarted)
+    cleared = clear_messages(caller=caller, target=CHAT, now=NOON)
+    assert (len(steps), cleared.deleted) == (2, 2)
+    listed = list_messages(
+        caller=caller, which=Which("chat"), query=ListQuery(), now=NOON + 31 * DAY
+    )
+    assert [event.message()["content"] for event in listed.items] == ["new", "newer"]
 
 
 def test_what_is_removed_is_gone_from_the_table() -> None:
