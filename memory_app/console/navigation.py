@@ -13,13 +13,19 @@ from memory_app.version import VERSION
 
 
 class Entry(NamedTuple):
-    """A page in the side bar, for those who hold the right somewhere; `g` and its key open it."""
+    """A page in the side bar, for those who hold a right to it; `g` and its key open it."""
 
     view: str
     key: str
     label: str
     icon: str
     right: Right
+    other_right: Right | None = None
+
+    def is_for(self, person: Person) -> bool:
+        """Tell whether the person holds one of the rights somewhere."""
+        rights = (self.right, self.other_right)
+        return any(right is not None and person.may_anywhere(right) for right in rights)
 
 
 class Group(NamedTuple):
@@ -42,7 +48,14 @@ GROUPS: Final = (
     Group(
         "Governance",
         (
-            Entry("policies", "p", "Retention policies", "clock-hour-4", Right.VIEW),
+            Entry(
+                "policies",
+                "p",
+                "Retention policies",
+                "clock-hour-4",
+                Right.VIEW,
+                Right.MANAGE_POLICIES,
+            ),
             Entry("holds", "h", "Legal holds", "lock", Right.VIEW),
             Entry("receipts", "e", "Receipts", "receipt", Right.VIEW),
             Entry("runs", "r", "Cleanup runs", "refresh", Right.VIEW),
@@ -94,7 +107,7 @@ def links_for(person: Person, path: str = "") -> list[tuple[str, list[Link]]]:
             [
                 Link(entry.key, entry.label, entry.icon, url, _current(url, path))
                 for entry in group.entries
-                if person.may_anywhere(entry.right) and (url := url_of(entry.view))
+                if entry.is_for(person) and (url := url_of(entry.view))
             ],
         )
         for group in GROUPS

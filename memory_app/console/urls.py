@@ -3,7 +3,16 @@
 from django.urls import path, re_path, register_converter
 from django.urls.converters import StringConverter
 
-from memory_app.console.views import accounts, downloads, purges, receipts, sessions, transcripts
+from memory_app.console.views import (
+    accounts,
+    downloads,
+    holds,
+    policies,
+    purges,
+    receipts,
+    sessions,
+    transcripts,
+)
 
 
 class Uid(StringConverter):
@@ -13,7 +22,7 @@ class Uid(StringConverter):
 
 
 class Token(StringConverter):
-    """The random id of a preview or a receipt."""
+    """The random id of a preview, a receipt or a hold."""
 
     regex = "[a-z]{3}_[0-9a-f]{32}"
 
@@ -38,6 +47,10 @@ urlpatterns = [
         name="download",
     ),
     path("purges/<token:token>/", purges.confirm, name="purge"),
+    path("holds/", holds.index, name="holds"),
+    path("holds/<token:hold>/release/", holds.release, name="release"),
+    path("policies/", policies.index, name="policies"),
+    path("policies/change/", policies.edit, name="policy"),
     path("receipts/", receipts.index, name="receipts"),
     path("receipts/<token:receipt>/", receipts.detail, name="receipt"),
 ]

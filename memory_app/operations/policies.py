@@ -171,9 +171,10 @@ def _check(change: PolicyChange) -> None:
         check_prefix(change.prefix, ("body", "prefix"))
     for name, words in _LIMITS.items():
         value = getattr(change, name)
-        least = 0 if name == "grace" else 1
-        if value is not None and not least <= value <= NEVER:
-            raise Invalid.at(("body", name), f"the {words} is a length of time, or never")
+        least, most = (0, NEVER - 1) if name == "grace" else (1, NEVER)
+        if value is not None and not least <= value <= most:
+            never = "" if name == "grace" else ", or never"
+            raise Invalid.at(("body", name), f"the {words} is a length of time{never}")
     if change.on_expired not in (None, *OnExpired.values):
         raise Invalid.at(("body", "on_expired"), f"one of {', '.join(OnExpired.values)}")
 

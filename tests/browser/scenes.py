@@ -2,8 +2,12 @@
 
 import pytest
 
+from memory_app.models import HoldKind
+from memory_app.moments import DAY
 from memory_app.operations import previewing
+from memory_app.operations.holding import NewHold, place_hold
 from memory_app.operations.keys import Caller
+from memory_app.operations.policies import PolicyChange, set_policy
 from memory_app.operations.purging import delete_session
 from memory_app.operations.recording import Recording, add_events
 from memory_app.operations.rights import Person
@@ -80,3 +84,39 @@ def one_receipt(monkeypatch: Monkeypatch) -> str:
     ann = Person(0, "ann", {"*": frozenset({"privacy_officer"})})
     receipt = previewing.execute(actor=ann, token=token, reason="Test data")
     return f"/receipts/{receipt.id}/"
+
+
+def holds(monkeypatch: Monkeypatch) -> str:
+    """Place holds of each kind; return where they are listed."""
+    held_session(monkeypatch)
+    return "/holds/"
+
+
+def held_session(_: Monkeypatch) -> str:
+    """Begin a session under three holds; return where its page is."""
+    uid = scene(make_caller("support"))
+    make_caller("claims")
+    for kind, target in (("session", "org-1/ann"), ("subject", "ann"), ("prefix", "org-1/")):
+        hold = NewHold(
+            namespace="support",
+            kind=HoldKind(kind),
+            target=target,
+            matter="Miller v. Example " * 5,
+            reason="Asked by counsel " * 10,
+        )
+        place_hold(hold=hold, now=DAY if kind == "prefix" else None)
+    return f"/sessions/{uid}/"
+
+
+def policies(_: Monkeypatch) -> str:
+    """Make a policy for a prefix; return where policies are listed."""
+    make_caller("support")
+    make_caller("claims")
+    change = PolicyChange(namespace="support", prefix="org-1/" + "long-" * 30, idle_for=DAY)
+    set_policy(change=change, confirmed=True)
+    return "/policies/"
+
+
+def policy(monkeypatch: Monkeypatch) -> str:
+    """Return where a policy is changed."""
+    return f"{policies(monkeypatch)}change/?namespace=support&prefix="

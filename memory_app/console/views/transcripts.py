@@ -12,7 +12,7 @@ from memory_app.console.turns import turn, turns
 from memory_app.console.views.downloads import KINDS
 from memory_app.errors import Invalid, Refusal
 from memory_app.moments import NEVER
-from memory_app.operations import revealing, viewing
+from memory_app.operations import holding, revealing, viewing
 from memory_app.operations.receiving import ROLES
 from memory_app.operations.revealing import Passage, Transcript, open_message
 from memory_app.operations.rights import Person, Right
@@ -25,6 +25,7 @@ _RIGHTS: Final = (
     Right.PURGE,
     Right.EXPORT,
     Right.READ_CONTENT,
+    Right.HOLD,
 )
 
 
@@ -44,6 +45,7 @@ def _facts(request: HttpRequest, person: Person, view: SessionView) -> dict[str,
     list_query = request.GET.get("list")
     return {
         "view": view,
+        "holds": holding.holds_on(person=person, uid=shown.uid) if shown.held else (),
         "session": shown,
         "status": shown.status(view.now),
         "is_ending": shown.expires_at - view.now < filters.HOUR * 24,

@@ -1,0 +1,151 @@
+"""Legal holds in the console: who sees, places and releases them, and where they are shown."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from memory_app.models import AgentSession, HoldKind, LegalHold
+from memory_app.moments import DAY
+from memory_app.operations.holding import HoldView, NewHold, place_hold, release_hold
+from memory_app.operations.keys import Caller
+from tests.console.scenes import HOSTILE, ask_to_purge, person, scene
+from tests.factories import make_caller, make_session
+
+pytestmark = pytest.mark.django_db
+
+FORM = {
+    "namespace": "support",
+    "kind": "prefix",
+    "target": "org-1/",
+    "matter": "Miller v. Example",
+    "reason": "Asked by counsel",
+    "review": "30",
+}
+
+
+@pytest.fixture
+def agent() -> Caller:
+    return make_caller("support")
+
+
+@pytest.fixture
+def olga(agent: Caller) -> Client:
+    return person("privacy_officer", name="olga")
+
+
+def hold(target: str = "org-1/ann", **more: Any) -> HoldView:
+    fields = {"matter": "Miller v. Example", "reason": "Asked by counsel"} | more
+    asked = NewHold(namespace="support", kind=HoldKind.SESSION, target=target, **fields)
+    return place_hold(hold=asked)
+
+
+def test_a_privacy_officer_places_and_releases_a_hold(olga: Client) -> None:
+    placed = olga.post("/holds/", FORM, follow=True)
+    assert "is placed" in placed.text
+    made = LegalHold.objects.get()
+    assert (made.kind, made.target, made.placed_by) == ("prefix", "org-1/", "olga")
+    assert made.review_at - made.placed_at == 30 * DAY
+    assert made.id in olga.get("/holds/").text
+    released = olga.post(f"/holds/{made.id}/release/", {"reason": "Settled"}, follow=True)
+    assert "24 hours" in released.text
+    assert made.id not in olga.get("/holds/").text
+    assert "Settled" in olga.get("/holds/?state=released").text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"target": "org-1"}, "org-1/"),
+        ({"target": ""}, "prefix"),
+        ({"matter": ""}, "matter"),
+        ({"reason": ""}, "reason"),
+        ({"review": "soon"}, "days"),
+        ({"kind": "everything"}, "what is held"),
+    ],
+)
+def test_what_cannot_be_held_is_said_and_what_was_typed_stays(
+    olga: Client, wrong: dict[str, str], said: str
+) -> None:
+    answer = olga.post("/holds/", FORM | wrong)
+    assert answer.status_code == 422
+    assert said in answer.text
+    kept = "Miller v. Example" if "matter" not in wrong else "Asked by counsel"
+    assert f'value="{kept}"' in answer.text
+    assert not LegalHold.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "administrator"])
+def test_nobody_else_places_or_releases(agent: Caller, role: str) -> None:
+    placed = hold()
+    client = person(role)
+    assert client.post("/holds/", FORM).status_code in (403, 404)
+    answer = client.post(f"/holds/{placed.id}/release/", {"reason": "Settled"})
+    assert answer.status_code in (403, 404)
+    shown = client.get("/holds/")
+    assert shown.status_code == (403 if role == "administrator" else 200)
+    assert "Place the hold" not in shown.text
+    assert "Release the hold" not in shown.text
+    assert LegalHold.objects.get().released_at is None
+
+
+def test_a_release_without_a_reason_releases_nothing(olga: Client) -> None:
+    placed = hold()
+    answer = olga.post(f"/holds/{placed.id}/release/", {"reason": " "}, follow=True)
+    assert "Nothing was released" in answer.text
+    assert LegalHold.objects.get().released_at is None
+
+
+def test_the_page_of_a_session_names_its_holds(agent: Caller, olga: Client) -> None:
+    uid = scene(agent)
+    page = f"/sessions/{uid}/"
+    assert "Nothing holds this session" in olga.get(page).text
+    assert "holds-title" not in person("viewer", name="vera").get(page).text
+    form = FORM | {"kind": "session", "target": "org-1/ann", "back": page}
+    assert olga.post("/holds/", form)["Location"] == page
+    shown = olga.get(page).text
+    assert "Miller v. Example" in shown
+    assert "badge-held" in shown
+    found = re.search(r'action="(/holds/hld_[0-9a-f]{32}/release/)"', shown)
+    assert found
+    assert olga.post(found.group(1), {"reason": "Settled", "back": page})["Location"] == page
+    assert "badge-held" not in olga.get(page).text
+
+
+def test_the_list_marks_and_finds_what_is_held(agent: Caller, olga: Client) -> None:
+    scene(agent)
+    make_session(agent, "free")
+    hold()
+    assert "badge-held" in olga.get("/sessions/").text
+    held, free = olga.get("/sessions/?q=held:yes").text, olga.get("/sessions/?q=held:no").text
+    assert "org-1/ann" in held
+    assert 'value="free"' not in held
+    assert "badge-held" not in free
+
+
+def test_a_purge_shows_and_leaves_what_is_held(agent: Caller, olga: Client) -> None:
+    uid = scene(agent)
+    make_session(agent, "free")
+    uids = list(AgentSession.objects.values_list("uid", flat=True))
+    hold()
+    token = ask_to_purge(olga, *uids)
+    assert re.search(r"<b>1</b><span>on hold, will stay", olga.get(f"/purges/{token}/").text)
+    answer = olga.post(f"/purges/{token}/", {"typed": "purge 2", "reason": "Old"}, follow=True)
+    assert re.search(r"<b>1</b><span>on hold, stayed", answer.text)
+    assert AgentSession.objects.get().uid == uid
+
+
+def test_a_hold_of_another_namespace_is_not_shown(agent: Caller) -> None:
+    placed = hold()
+    other = person("privacy_officer", "claims")
+    make_caller("claims")
+    assert placed.id not in other.get("/holds/").text
+    assert other.post(f"/holds/{placed.id}/release/", {"reason": "x"}).status_code == 404
+
+
+def test_what_people_wrote_is_shown_as_text(agent: Caller, olga: Client) -> None:
+    placed = hold(matter=HOSTILE, reason=HOSTILE)
+    assert "<script>alert" not in olga.get("/holds/").text
+    release_hold(hold_id=placed.id, reason=HOSTILE)
+    assert "<script>alert" not in olga.get("/holds/?state=released").text
