@@ -32,10 +32,11 @@ if LETHE_PUBLIC_URL and (_public.scheme not in ("http", "https") or not _public.
     raise ImproperlyConfigured(
         f"LETHE_PUBLIC_URL must look like https://lethe.example.org; it is {LETHE_PUBLIC_URL!r}."
     )
-ALLOWED_HOSTS = env.names(
-    "LETHE_ALLOWED_HOSTS",
-    ["127.0.0.1", "localhost", "[::1]", *([_public.hostname] if _public.hostname else [])],
-)
+ALLOWED_HOSTS = [
+    *("127.0.0.1", "localhost", "[::1]"),
+    *([_public.hostname] if _public.hostname else []),
+    *env.names("LETHE_ALLOWED_HOSTS", []),
+]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -88,13 +89,16 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": dj_database_url.parse(
+_NO_DATABASE = "DATABASE_URL must name an SQLite or a PostgreSQL database."
+try:
+    _database = dj_database_url.parse(
         env.text("DATABASE_URL", f"sqlite:///{LETHE_DATA_DIR / 'lethe.sqlite3'}"),
         # Connections are kept: opening one for each request made calls six to eight times slower.
         conn_max_age=None,
     )
-}
+except ValueError:
+    raise ImproperlyConfigured(_NO_DATABASE) from None
+DATABASES = {"default": _database}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         # A transaction takes the write lock when it begins. Taken later, it fails at once when
@@ -121,7 +125,7 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
         server_side_binding=True, prepare_threshold=2
     )
 else:
-    raise ImproperlyConfigured("DATABASE_URL must name an SQLite or a PostgreSQL database.")
+    raise ImproperlyConfigured(_NO_DATABASE)
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the API and the server bound bodies themselves, in JSON

@@ -67,6 +67,7 @@ def test_a_new_installation_is_prepared_once_however_often_it_is_started(
         ["create_key"],
         ["rotate_key", "lethe_00000000", "--overlap", "1 day"],
         ["create_operator"],
+        ["serve", "--bind", "8000"],
     ):
         ran = manage(environment, *wrong)
         assert (ran.returncode, ran.stdout) == (2, ""), (wrong, ran)
@@ -80,3 +81,20 @@ def test_a_database_that_is_away_is_status_1(environment: dict[str, str]) -> Non
         assert (ran.returncode, ran.stdout) == (1, "")
         assert "database" in ran.stderr
         assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("url", ["nonsense", "postgress://ann:secret@db/lethe", "mysql://db/lethe"])
+def test_a_database_url_that_names_none_is_said_in_one_line(
+    environment: dict[str, str], url: str
+) -> None:
+    ran = manage(environment | {"DATABASE_URL": url}, "cleanup")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == "DATABASE_URL must name an SQLite or a PostgreSQL database.\n"
+
+
+def test_more_hosts_are_allowed_beside_the_public_one(environment: dict[str, str]) -> None:
+    hosts = {"LETHE_PUBLIC_URL": "https://lethe.example.org", "LETHE_ALLOWED_HOSTS": "a.lan, b.lan"}
+    ran = manage(environment | hosts, "diffsettings")
+    (line,) = [line for line in ran.stdout.splitlines() if line.startswith("ALLOWED_HOSTS")]
+    for host in ("127.0.0.1", "localhost", "lethe.example.org", "a.lan", "b.lan"):
+        assert f"'{host}'" in line
