@@ -117,7 +117,7 @@ def parse_bind(bind: str) -> tuple[str, int]:
     elif ":" in host:
         colon = ""
     if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):
-        raise CannotServe(f"--bind must look like 127.0.0.1:8000 or [::1]:8000; it is {bind!r}")
+        raise CannotServe(f"an address looks like 127.0.0.1:8000 or [::1]:8000, not like {bind!r}")
     return host, int(port)
 
 

@@ -1,10 +1,18 @@
 """manage.py serve: the API and the console over HTTP."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from memory_app.management.command import LetheCommand, WrongUsage
-from memory_app.serving import serve
+from memory_app.serving import CannotServe, parse_bind, serve
+
+
+def _address(text: str) -> str:
+    try:
+        parse_bind(text)
+    except CannotServe as refusal:
+        raise ArgumentTypeError(refusal.detail) from None
+    return text
 
 
 class Command(LetheCommand):
@@ -15,12 +23,15 @@ class Command(LetheCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
         parser.add_argument(
-            "--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="default: 127.0.0.1:8000"
+            "--bind",
+            type=_address,
+            default="127.0.0.1:8000",
+            metavar="HOST:PORT",
+            help="default: 127.0.0.1:8000",
         )
         parser.add_argument(
             "--workers", type=int, default=1, metavar="N", help="processes (default: 1)"
         )
-
         parser.add_argument(
             "--no-cleanup", action="store_true", help="leave cleanup to another machine or to cron"
         )
