@@ -104,6 +104,7 @@ def held_session(_: Monkeypatch) -> str:
             matter="Miller v. Example " * 5,
             reason="Asked by counsel " * 10,
         )
+        # One is long due for review.
         place_hold(hold=hold, now=DAY if kind == "prefix" else None)
     return f"/sessions/{uid}/"
 
