@@ -44,9 +44,17 @@ def get(request: HttpRequest, query: Query[schemas.SubjectIn]) -> HttpResponse:
 
 
 _IN_QUERY: Final = ("query", "user_id")
+_JSON_LINES: Final = {
+    "responses": {
+        200: {
+            "description": "One session a line",
+            "content": {"application/jsonl": {"schema": {"type": "string"}}},
+        }
+    }
+}
 
 
-@router.get("/export", response=str)
+@router.get("/export", openapi_extra=_JSON_LINES)
 def export(request: HttpRequest, query: Query[schemas.SubjectIn]) -> FileResponse:
     """Stream all sessions about a person as JSON Lines, one session a line.
 
