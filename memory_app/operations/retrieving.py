@@ -1,15 +1,19 @@
 """Find messages of one session that contain a text, ranked as AG-Kit ranks them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from memory_app import conf
 from memory_app.models.snapshot import Event, SessionSnapshot
+from memory_app.operations.exporting import read_pages
 from memory_app.operations.keys import Caller
 from memory_app.operations.opening import refuse_expired
 from memory_app.operations.reading import Which, find
 from memory_app.storage import Database, engine
 from memory_app.storage.statements import EVENT_COLUMNS
+
+# How many keys one query asks for: well below the fewest parameters a build of SQLite allows.
+_KEYS_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +57,35 @@ def retrieve_messages(
         if session is None:
             refuse_expired(db, caller.namespace_id, found.expired)
             return Retrieved([], 0, None, found.expired, found.now)
-        scored = ((event, _score(event, needle)) for event in _events(db, session.number))
-        matches = [Match(event, score) for event, score in scored if score is not None]
-        matches.sort(key=lambda match: (-match.score, match.event.key))
-        page = matches[offset : offset + limit]
-        return Retrieved(page, len(matches), session, None, found.now)
+        ranked = sorted(_rank(db, session, needle))
+        page = ranked[offset : offset + limit]
+        return Retrieved(_matches(db, page), len(ranked), session, None, found.now)
 
     return engine().read(work)
 
 
-def _events(db: Database, number: int) -> Iterable[Event]:
-    rows = db.cursor(
-        f"SELECT {EVENT_COLUMNS} FROM message m WHERE m.id > %s AND m.id <= %s ORDER BY m.id",
-        (number << 32, (number << 32) + conf.MAX_SEQ),
-    )
-    return (Event(*row) for row in rows)
+# A match before its message is read again: all of them may be more than memory shall hold.
+_Rank = tuple[float, int]
+
+
+def _rank(db: Database, session: SessionSnapshot, needle: str) -> Iterator[_Rank]:
+    """Yield the score of each match, below zero so that the best comes first, and its key."""
+    for events in read_pages(db, session):
+        for event in events:
+            score = _score(event, needle)
+            if score is not None:
+                yield -score, event.key
+
+
+def _matches(db: Database, page: Sequence[_Rank]) -> list[Match]:
+    """Read the messages of matches, in their order."""
+    events: dict[int, Event] = {}
+    for start in range(0, len(page), _KEYS_AT_ONCE):
+        keys = [key for _, key in page[start : start + _KEYS_AT_ONCE]]
+        places = ", ".join(["%s"] * len(keys))
+        rows = db.rows(f"SELECT {EVENT_COLUMNS} FROM message m WHERE m.id IN ({places})", keys)
+        events.update((row[0], Event(*row)) for row in rows)
+    return [Match(events[key], -negated) for negated, key in page]
 
 
 def _score(event: Event, needle: str) -> float | None:
