@@ -39,6 +39,7 @@ _APPEND: Final = (
     "revision_conflict",
     "session_expired",
     "session_full",
+    "held",
     "storage_full",
 )
 _REMOVE: Final = ("revision_conflict", "session_expired", "held")
