@@ -15,7 +15,7 @@ from memory_app.api.answers import (
     session_or_stub,
 )
 from memory_app.api.auth import caller_of
-from memory_app.operations import reading, recording, removing, retrieving
+from memory_app.operations import reading, recording, removing, replacing, retrieving
 from memory_app.operations.keys import Caller
 from memory_app.operations.reading import ListQuery, Which
 from memory_app.operations.receiving import (
@@ -208,7 +208,7 @@ def update(request: HttpRequest, body: schemas.UpdateIn) -> HttpResponse:
     state: Verbatim | Literal["keep"] | None = "keep"
     if "state" in body.model_fields_set:
         state = body.state
-    replaced = removing.replace_message(
+    replaced = replacing.replace_message(
         caller=caller,
         target=_target(caller, body.session_id, body.expected_revision),
         message_id=body.id,

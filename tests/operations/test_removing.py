@@ -8,7 +8,7 @@ import pytest
 from memory_app.errors import MessageConflict, NotFound, RevisionConflict, Unavailable
 from memory_app.models import Message
 from memory_app.moments import DAY, SECOND, to_rfc3339
-from memory_app.operations import removing
+from memory_app.operations import removing, replacing
 from memory_app.operations.journal import journal_path
 from memory_app.operations.keys import Caller
 from memory_app.operations.reading import ListQuery, Which, list_messages
@@ -18,8 +18,8 @@ from memory_app.operations.removing import (
     clear_messages,
     delete_message,
     pop_message,
-    replace_message,
 )
+from memory_app.operations.replacing import replace_message
 from memory_app.strict_json import Verbatim
 from tests.factories import make_caller, make_event, make_session
 
@@ -54,7 +54,7 @@ def begin(caller: Caller, *contents: str) -> str:
     return recorded.session.uid
 
 
-def redact(caller: Caller, message_id: str, text: str) -> removing.Replaced:
+def redact(caller: Caller, message_id: str, text: str) -> replacing.Replaced:
     return replace_message(
         caller=caller,
         target=CHAT,

@@ -11,7 +11,8 @@ from memory_app.models import AgentSession, Erasure, Message, Receipt
 from memory_app.moments import SECOND
 from memory_app.operations.journal import journal_path
 from memory_app.operations.purging import delete_session
-from memory_app.operations.removing import Target, clear_messages, delete_message, replace_message
+from memory_app.operations.removing import Target, clear_messages, delete_message
+from memory_app.operations.replacing import replace_message
 from memory_app.operations.replaying import replay_erasures
 from memory_app.strict_json import Keep, decode
 from tests.factories import make_caller, make_session
