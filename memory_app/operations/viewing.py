@@ -200,6 +200,8 @@ class SessionView:
     title: str | None
     policy: Policy
     now: int
+    restored_at: int | None = None
+    restored_because: str | None = None
 
 
 def view_session(*, person: Person, uid: str, now: int | None = None) -> SessionView:
@@ -217,13 +219,19 @@ def view_session(*, person: Person, uid: str, now: int | None = None) -> Session
         shown = listed.session
         if not place.readable:
             shown = shown._replace(metadata=None, state=None)
-        return SessionView(shown, place, listed.title, policy, moment)
+        row = db.row(_RESTORED, (session.number,))
+        restored_at, because = row or (None, None)
+        because = because if place.readable else None
+        return SessionView(shown, place, listed.title, policy, moment, restored_at, because)
 
     view = engine().read(work)
     if view.place.readable:
         about = About("session", view.session.uid)
         enter_reveal(person=person, namespace=view.place.name, about=about, now=now)
     return view
+
+
+_RESTORED: Final = "SELECT restored_at, restored_because FROM agent_session WHERE id = %s"
 
 
 def find_visible(db: Database, person: Person, uid: str) -> tuple[SessionSnapshot, Place]:

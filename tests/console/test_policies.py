@@ -5,7 +5,9 @@ from django.test import Client
 
 from memory_app.models import AgentSession, RetentionPolicy
 from memory_app.moments import DAY, NEVER
+from memory_app.operations.intervening import restore_session
 from memory_app.operations.keys import Caller
+from memory_app.operations.sessions import expire_session
 from tests.console.scenes import person, scene
 from tests.factories import make_caller, make_session
 
@@ -105,3 +107,15 @@ def test_a_session_says_which_policy_decides(agent: Caller, adam: Client) -> Non
 
 def test_the_side_bar_of_an_administrator_leads_to_the_policies(adam: Client) -> None:
     assert 'href="/policies/"' in adam.get("/policies/").text
+
+
+def test_a_session_says_when_and_why_it_was_restored(agent: Caller) -> None:
+    uid = scene(agent)
+    expire_session(caller=agent, session_id="org-1/ann")
+    restore_session(uid=uid, reason="Ann asked for it")
+    shown = person("operator", name="olaf").get(f"/sessions/{uid}/").text
+    assert "<dt>Restored</dt>" in shown
+    assert "Ann asked for it" in shown
+    hidden = person("viewer", name="vera").get(f"/sessions/{uid}/").text
+    assert "<dt>Restored</dt>" in hidden
+    assert "Ann asked for it" not in hidden
