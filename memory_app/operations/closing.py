@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from memory_app import conf
 from memory_app.models import ReceiptKind
 from memory_app.models.message import SEQ_BITS
+from memory_app.operations.auditing import REPLAY
 from memory_app.operations.browsing import SessionFilter, where
 from memory_app.operations.receipts import enter_subjects
 from memory_app.operations.sparing import held_among
@@ -69,7 +70,7 @@ def close_next(db: Database, receipt: str, counts: dict[str, int], now: int) -> 
             closing.append(row)
         else:
             counts[verdict] += 1
-    _close(db, receipt, namespace_id, closing, now)
+    close(db, receipt, namespace_id, closing, now)
     db.run(
         "DELETE FROM previewed_session WHERE preview_id = %s AND number <= %s",
         (token, shown[-1].number),
@@ -100,7 +101,7 @@ def _close_subject(
         (*parameters, _AT_ONCE),
     )
     counts["previewed"] += len(rows)
-    _close(db, receipt, namespace_id, rows, now)
+    close(db, receipt, namespace_id, rows, now)
     return bool(rows)
 
 
@@ -161,13 +162,12 @@ def lock_due(db: Database, namespace_id: int, limit: int, now: int) -> list[Row]
 def close_due(db: Database, receipt: str, namespace_id: int, due: list[Row], now: int) -> int:
     """Close sessions that are due and locked; return how many a hold was just placed on."""
     held = held_among(db, namespace_id, [row[0] for row in due], now)
-    _close(db, receipt, namespace_id, [row for row in due if row[0] not in held], now)
+    close(db, receipt, namespace_id, [row for row in due if row[0] not in held], now)
     return len(held)
 
 
-def _close(
-    db: Database, receipt: str, namespace_id: int, sessions: Sequence[Row], now: int
-) -> None:
+def close(db: Database, receipt: str, namespace_id: int, sessions: Sequence[Row], now: int) -> None:
+    """Close locked sessions at every door under a receipt."""
     for start in range(0, len(sessions), _AT_ONCE):
         some = sessions[start : start + _AT_ONCE]
         db.run(
@@ -190,11 +190,16 @@ def spare_closed(db: Database, receipt: str, counts: dict[str, int], limit: int,
     """Put back those of the next closed sessions that a hold was placed on meanwhile.
 
     What is left of them is kept; a session that had begun to be removed is counted anew. Those of
-    an erasure stay closed, which is told: they are restricted, and removed after the release.
+    an erasure stay closed, which is told: they are restricted, and removed after the release. A
+    replay is not stopped: a hold that a backup brought back was released before the removal.
     """
-    row = db.row("SELECT namespace_id, requested_at, kind FROM receipt WHERE id = %s", (receipt,))
+    row = db.row(
+        "SELECT namespace_id, requested_at, kind, actor FROM receipt WHERE id = %s", (receipt,)
+    )
     assert row is not None, "it is locked"
-    namespace_id, requested_at, kind = row
+    namespace_id, requested_at, kind, actor = row
+    if actor == REPLAY:
+        return False
     numbers = [number for (number,) in db.rows(_NEXT_CLOSED, (receipt, limit))]
     held = held_among(db, namespace_id, numbers, now)
     if kind == ReceiptKind.ERASURE:

@@ -18,7 +18,7 @@ from memory_app.errors import Unavailable
 from memory_app.models import ReceiptKind
 from memory_app.models.message import SEQ_BITS
 from memory_app.operations.auditing import REPLAY
-from memory_app.operations.closing import close_due
+from memory_app.operations.closing import close
 from memory_app.operations.journal import ALL, enter_removal, file_removals
 from memory_app.operations.purging import finish_purges, finish_receipt
 from memory_app.operations.receipts import Act, lock_counts, open_receipt, write_counts
@@ -140,7 +140,7 @@ def _close(db: Database, namespace_id: int, sessions: list[tuple[Any, ...]], now
     act = Act(namespace_id, ReceiptKind.CLEANUP, REPLAY, REASON)
     receipt = open_receipt(db, act, len(sessions), now)
     counts = lock_counts(db, receipt)
-    close_due(db, receipt, namespace_id, sessions, now)
+    close(db, receipt, namespace_id, sessions, now)
     write_counts(db, receipt, counts)
     return receipt
 

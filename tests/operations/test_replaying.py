@@ -9,6 +9,7 @@ from memory_app import moments
 from memory_app.errors import Unavailable
 from memory_app.models import AgentSession, Erasure, Message, Receipt
 from memory_app.moments import SECOND
+from memory_app.operations.holding import HoldKind, NewHold, place_hold
 from memory_app.operations.journal import journal_path
 from memory_app.operations.purging import delete_session
 from memory_app.operations.removing import Target, clear_messages, delete_message
@@ -54,6 +55,21 @@ def test_a_session_that_was_erased_is_erased_again(journal: Path) -> None:
     assert (receipt.kind, receipt.actor) == ("cleanup", "replay")
     assert receipt.counts["previewed"] == receipt.counts["sessions"] == 1
     assert receipt.verification["result"] == "clear"
+
+
+def test_a_hold_that_the_backup_brought_back_does_not_bring_content_back(journal: Path) -> None:
+    make_session(make_caller(), "gone", "one", now=NOW)
+    hold = NewHold(
+        namespace="support",
+        kind=HoldKind.SESSION,
+        target="gone",
+        matter="Miller v. Example",
+        reason="Released before the session was purged",
+    )
+    place_hold(hold=hold)
+    write(journal, (uid_of("gone"), "all"))
+    done = replay_erasures(path=journal)
+    assert (done.sessions, done.messages, contents()) == (1, 1, [])
 
 
 def test_places_are_erased_again_and_the_counters_follow(journal: Path) -> None:
