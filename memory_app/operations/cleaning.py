@@ -14,6 +14,7 @@ from typing import Final
 
 from memory_app.errors import NotFound
 from memory_app.models import ReceiptKind
+from memory_app.moments import SECOND
 from memory_app.operations.attesting import keep_audit_log
 from memory_app.operations.auditing import CLEANUP
 from memory_app.operations.closing import DUE, close_due, lock_due
@@ -124,6 +125,26 @@ def _namespaces(db: Database, name: str | None) -> list[int]:
     if row is None:
         raise NotFound("there is no such namespace")
     return [row[0]]
+
+
+# How long something may be due before cleanup is overdue: twelve runs of the loop in `serve`.
+OVERDUE: Final = 3_600 * SECOND
+
+
+def is_overdue(*, now: int | None = None) -> bool:
+    """Tell whether a session that no hold protects should have been purged an hour ago."""
+
+    def work(db: Database) -> bool:
+        late = (now or db.now()) - OVERDUE
+        return any(
+            db.row(
+                f"SELECT 1 FROM agent_session s WHERE {DUE} AND NOT {HELD} LIMIT 1",
+                (namespace_id, late, late, late),
+            )
+            for namespace_id in _namespaces(db, None)
+        )
+
+    return engine().read(work)
 
 
 def _count(db: Database, namespaces: list[int], now: int) -> tuple[int, Due, int]:

@@ -6,6 +6,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from memory_app.errors import Refusal
+from memory_app.operations.cleaning import is_overdue
 from memory_app.storage import engine
 from memory_app.version import VERSION
 
@@ -21,8 +22,8 @@ class Readiness:
     degraded: list[str] = field(default_factory=list)
 
 
-def check_readiness() -> Readiness:
-    """Ask the database for the time and for the migrations that were applied."""
+def check_readiness(*, now: int | None = None) -> Readiness:
+    """Ask the database for the migrations that were applied, and whether cleanup keeps up."""
     try:
         engine().read(lambda db: db.row("SELECT 1"))
         with engine().refusals():
@@ -32,4 +33,5 @@ def check_readiness() -> Readiness:
         return Readiness(ready=False, database="unreachable", migrations="unknown")
     if plan:
         return Readiness(ready=False, database="ok", migrations="pending")
-    return Readiness(ready=True, database="ok", migrations="applied")
+    degraded = ["cleanup_overdue"] if is_overdue(now=now) else []
+    return Readiness(ready=True, database="ok", migrations="applied", degraded=degraded)

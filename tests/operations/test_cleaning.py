@@ -9,7 +9,8 @@ from memory_app.errors import NotFound
 from memory_app.models import AgentSession, CleanupRun, Erasure, Message, Receipt
 from memory_app.moments import DAY, SECOND
 from memory_app.operations import cleaning, purging
-from memory_app.operations.cleaning import Due, clean_up
+from memory_app.operations.cleaning import Due, clean_up, is_overdue
+from memory_app.operations.health import check_readiness
 from memory_app.operations.journal import journal_path
 from tests.factories import make_caller, make_session
 
@@ -122,6 +123,15 @@ def test_nothing_due_leaves_no_receipt() -> None:
     make_session(make_caller(), "chat", now=NOW)
     done = clean_up(now=NOW + DAY)
     assert (done.complete, Receipt.objects.count(), CleanupRun.objects.count()) == (True, 0, 1)
+
+
+def test_cleanup_is_overdue_when_something_was_due_an_hour_ago() -> None:
+    make_session(make_caller(), "chat", now=NOW)
+    assert not is_overdue(now=LATER + 3_599 * SECOND)
+    assert is_overdue(now=LATER + 3_600 * SECOND)
+    assert check_readiness(now=LATER + DAY).degraded == ["cleanup_overdue"]
+    clean_up(now=LATER + DAY)
+    assert check_readiness(now=LATER + DAY).degraded == []
 
 
 def test_a_session_that_was_begun_anew_keeps_its_successor() -> None:
