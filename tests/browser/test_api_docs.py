@@ -38,7 +38,7 @@ def test_an_example_can_be_tried_with_a_key(
     page.locator(".auth-btn-wrapper .btn-done").click()
     page.locator("#operations-memory-memory_add .opblock-summary-control").click()
     page.get_by_role("button", name="Try it out").click()
-    page.get_by_role("button", name="Execute").click()
+    page.get_by_role("button", name="Execute", exact=True).click()
     answer = page.locator("#operations-memory-memory_add .live-responses-table .response")
     expect(answer.locator(".response-col_status").first).to_have_text("201")
     look(page, "api-docs-tried")
