@@ -54,7 +54,7 @@ class Window(NamedTuple):
     limit: int
 
 
-class Database:
+class Database(ABC):
     """A driver's connection inside a transaction or a snapshot, and the SQL dialect."""
 
     # What a mark in braces becomes, and what a parameter is written as.
@@ -101,17 +101,17 @@ class Database:
         if parameters:
             self._raw.cursor().executemany(self.spell(sql), parameters)
 
+    @abstractmethod
     def share(self, lock: tuple[str, int]) -> None:
         """Hold a lock together with others until the transaction ends."""
-        raise NotImplementedError
 
+    @abstractmethod
     def exclude(self, lock: tuple[str, int]) -> None:
         """Hold a lock alone until the transaction ends."""
-        raise NotImplementedError
 
+    @abstractmethod
     def now(self) -> int:
         """Return the time, in microseconds, by the clock that decides on this database."""
-        raise NotImplementedError
 
 
 class Engine(ABC):
