@@ -1,15 +1,19 @@
 """Keep every page private, and answer what was refused."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC
 from typing import Any, Final, TypeVar
 
 from django.contrib import auth, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.utils import timezone
 
 from memory_app import moments
 from memory_app.console import page
 from memory_app.console.views import errors
 from memory_app.errors import Refusal
+from memory_app.operations.preferences import Preferences, find_preferences
 from memory_app.operations.rights import Person, find_person
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
@@ -29,6 +33,7 @@ class ConsoleRequest(HttpRequest):
 
     request_id: str
     person: Person
+    preferences: Preferences
 
 
 def public(view: View) -> View:
@@ -49,7 +54,8 @@ class Frame:
             self._recognise(request)
         except Refusal as refusal:
             return errors.refused(request, refusal)
-        response = self.get_response(request)
+        with self._clock(request):
+            response = self.get_response(request)
         if isinstance(response, HttpResponseNotAllowed) and not response.content:
             return errors.method_not_allowed(request, response["Allow"])
         return response
@@ -74,6 +80,13 @@ class Frame:
             request.person = find_person(  # type: ignore[attr-defined]
                 operator_id=user.pk, username=user.get_username()
             )
+            request.preferences = find_preferences(operator_id=user.pk)  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _clock(request: HttpRequest) -> AbstractContextManager[None]:
+        """Show times in the person's zone, to others in UTC."""
+        chosen: Preferences | None = getattr(request, "preferences", None)
+        return timezone.override(chosen.zone if chosen else UTC)
 
     @staticmethod
     def _end_if_due(request: HttpRequest) -> None:

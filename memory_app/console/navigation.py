@@ -1,6 +1,6 @@
 """What every page shows around its content: the side bar, the person, the theme."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from memory_app.operations.preferences import DEFAULTS, THEMES, Preferences
 from memory_app.operations.rights import Person, Right
 from memory_app.version import VERSION
 
@@ -72,13 +73,6 @@ GROUPS: Final = (
     ),
 )
 
-# What a person may choose for this browser; anything else is the first, unsaid choice.
-PREFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
-    "theme": ("light", "dark"),  # else the system's own
-    "keys": ("off",),  # single keys do nothing
-    "live": ("off",),  # pages do not refresh themselves
-}
-
 
 @cache
 def url_of(view: str) -> str:
@@ -127,15 +121,18 @@ def first_page(person: Person) -> str:
     return next((link.url for _, links in links_for(person) for link in links), "")
 
 
-def cookie_of(name: str) -> str:
-    """Return the name of the cookie that keeps a preference."""
-    return f"{settings.LETHE_COOKIE_PREFIX}{name}"
+def theme_cookie() -> str:
+    """Return the name of the cookie that keeps the theme of those who are not signed in."""
+    return f"{settings.LETHE_COOKIE_PREFIX}theme"
 
 
-def preference(request: HttpRequest, name: str) -> str:
-    """Return what the person chose, or nothing."""
-    chosen = request.COOKIES.get(cookie_of(name), "")
-    return chosen if chosen in PREFERENCES[name] else ""
+def preferences_for(request: HttpRequest) -> Preferences:
+    """Return what the person chose; of a browser where nobody is signed in only the theme."""
+    chosen: Preferences | None = getattr(request, "preferences", None)
+    if chosen:
+        return chosen
+    theme = request.COOKIES.get(theme_cookie(), "")
+    return replace(DEFAULTS, theme=theme) if theme in THEMES else DEFAULTS
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -144,7 +141,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return {
         "person": person,
         "navigation": links_for(person, request.path) if person else [],
-        "preferences": {name: preference(request, name) for name in PREFERENCES},
+        "preferences": preferences_for(request),
         "environment": settings.LETHE_ENVIRONMENT,
         "version": VERSION,
     }

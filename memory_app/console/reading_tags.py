@@ -10,8 +10,8 @@ from django.template import Context
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from memory_app.console import page
-from memory_app.moments import DAY, NEVER, SECOND, to_datetime, to_rfc3339
+from memory_app.console import page, times
+from memory_app.moments import DAY, NEVER, SECOND, to_rfc3339
 from memory_app.operations.revealing import Number
 
 register = template.Library()
@@ -138,12 +138,11 @@ def duration(value: int) -> str:
 @register.simple_tag
 def clock(value: int) -> SafeString:
     """Show the time of day, with the whole time as title."""
-    at = to_datetime(value)
     return format_html(
-        '<time datetime="{}" title="{} UTC">{}</time>',
+        '<time datetime="{}" title="{}">{}</time>',
         to_rfc3339(value),
-        f"{at:%Y-%m-%d %H:%M:%S}",
-        f"{at:%H:%M:%S}",
+        times.written(value),
+        f"{times.local(value):%H:%M:%S}",
     )
 
 

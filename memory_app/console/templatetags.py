@@ -3,12 +3,15 @@
 from typing import Final
 
 from django import template
+from django.template import Context
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from memory_app import moments
+from memory_app.console import times
 from memory_app.moments import NEVER, SECOND
+from memory_app.operations.preferences import DEFAULTS, Preferences
 
 register = template.Library()
 
@@ -48,22 +51,27 @@ def badge(state: str) -> SafeString:
     return format_html('<span class="badge badge-{}">{}{}</span>', state, icon(drawing), word)
 
 
-@register.simple_tag
-def moment(value: int | None, form: str = "relative") -> SafeString | str:
-    """Show a time: how long ago or ahead, with the time itself as title; or "absolute"."""
+@register.simple_tag(takes_context=True)
+def moment(context: Context, value: int | None, form: str = "") -> SafeString | str:
+    """Show a time as "relative", how long ago or ahead, or "absolute"; the other is its title.
+
+    Without a form it is the person's choice.
+    """
     if value is None:
         return "—"
     if value >= NEVER:
         return "never"
-    at = moments.to_datetime(value)
-    clock = f"{at:%Y-%m-%d %H:%M:%S} UTC"
-    shown = clock if form == "absolute" else relative(value, moments.process_clock())
+    chosen: Preferences = context.get("preferences") or DEFAULTS
+    ago, clock = relative(value, moments.process_clock()), times.written(value)
+    if form == "absolute" or (not form and not chosen.relative):
+        return format_html(
+            '<time datetime="{}" title="{}">{}</time>', moments.to_rfc3339(value), ago, clock
+        )
     return format_html(
-        '<time datetime="{}" title="{}"{}>{}</time>',
+        '<time datetime="{}" title="{}" data-relative>{}</time>',
         moments.to_rfc3339(value),
         clock,
-        "" if form == "absolute" else SafeString(" data-relative"),
-        shown,
+        ago,
     )
 
 

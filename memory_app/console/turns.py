@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from memory_app.console import times
 from memory_app.models.snapshot import Event
-from memory_app.moments import to_datetime
 from memory_app.operations.revealing import (
     Number,
     Transcript,
@@ -77,7 +77,7 @@ class Turn:
 def turns(transcript: Transcript) -> list[Turn]:
     """Return the messages of a page as they are shown; the first of each day names it."""
     shown = [turn(event, transcript.results, transcript.calls) for event in transcript.events]
-    days = [f"{to_datetime(one.event.created_at):%A, %-d %B %Y}" for one in shown]
+    days = [f"{times.local(one.event.created_at):%A, %-d %B %Y}" for one in shown]
     return [
         replace(one, day=day) if index == 0 or day != days[index - 1] else one
         for index, (one, day) in enumerate(zip(shown, days, strict=True))

@@ -21,6 +21,7 @@ class Operator(AbstractBaseUser):
     username = CodePointField(unique=True)
     is_active = models.BooleanField(default=True)
     created_at = models.BigIntegerField()
+    preferences = models.TextField(default="{}", help_text="JSON: what differs from the defaults")
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

@@ -14,8 +14,12 @@ from memory_app.console import middleware, navigation, page
 from memory_app.console.middleware import ConsoleRequest, public
 from memory_app.console.views import errors
 from memory_app.operations import people
+from memory_app.operations.preferences import set_preferences
+from memory_app.operations.rights import Person
 
 _YEAR: Final = 365 * 24 * 60 * 60
+_CHOICES: Final = ("theme", "density", "clock", "time_zone")
+_SWITCHES: Final = ("relative", "keys", "live")
 
 
 class SignInForm(AuthenticationForm):
@@ -81,20 +85,36 @@ def home(request: ConsoleRequest) -> HttpResponse:
 @public
 @require_POST
 def prefer(request: HttpRequest) -> HttpResponse:
-    """Keep how the console looks and listens, in a cookie for each, and go back."""
+    """Keep what the person chose, or the theme in a cookie where nobody is signed in; go back.
+
+    The cookie is set for either, so that the page for signing in looks as chosen.
+    """
     back = page.safe_path(request, request.POST.get("next", "")) or reverse("console:home")
+    person: Person | None = getattr(request, "person", None)
+    if person:
+        set_preferences(person=person, **_chosen(request))
     response = page.redirect(request, back)
-    for name, values in navigation.PREFERENCES.items():
-        chosen = request.POST.get(name)
-        if chosen in values:
-            response.set_cookie(
-                navigation.cookie_of(name),
-                chosen,
-                max_age=_YEAR,
-                secure=settings.SESSION_COOKIE_SECURE,
-                httponly=True,
-                samesite="Lax",
-            )
-        elif chosen is not None:
-            response.delete_cookie(navigation.cookie_of(name), samesite="Lax")
+    theme = request.POST.get("theme")
+    if theme in ("light", "dark"):
+        response.set_cookie(
+            navigation.theme_cookie(),
+            theme,
+            max_age=_YEAR,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+    elif theme is not None:
+        response.delete_cookie(navigation.theme_cookie(), samesite="Lax")
     return response
+
+
+def _chosen(request: HttpRequest) -> dict[str, Any]:
+    """Return the preferences that a form holds; what is not in it stays as it is."""
+    given = request.POST
+    chosen: dict[str, Any] = {name: given[name] for name in _CHOICES if name in given}
+    chosen |= {name: given[name] == "on" for name in _SWITCHES if name in given}
+    # A list in which nothing is ticked sends nothing, so its form says that it is there.
+    if "columns" in given:
+        chosen["columns"] = [name for name in given.getlist("columns") if name]
+    return chosen
