@@ -74,6 +74,16 @@ class Forbidden(Refusal):
     code = "forbidden"
 
 
+class ReasonNeeded(Forbidden):
+    """A person opens content of a namespace that demands a written reason, and has given none."""
+
+    code = "reason_needed"
+
+    def __init__(self, detail: str, namespace: str = "") -> None:
+        super().__init__(detail)
+        self.namespace = namespace
+
+
 class NotFound(Refusal):
     """There is no such thing, or it belongs to another namespace: the two look the same."""
 

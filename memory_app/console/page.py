@@ -103,6 +103,16 @@ def safe_path(request: HttpRequest, url: str) -> str:
     return url if mine else ""
 
 
+def here(request: HttpRequest) -> str:
+    """Return the page that the reader has open: this one, or the one whose form was sent."""
+    if from_htmx(request):
+        return open_page(request)
+    if request.method != "POST":
+        return request.get_full_path()
+    sent_from = urlsplit(safe_path(request, request.headers.get("Referer", "")))
+    return f"{sent_from.path}?{sent_from.query}" if sent_from.query else sent_from.path
+
+
 def open_page(request: HttpRequest) -> str:
     """Return the path of the page that the reader has open, from which htmx asked for a part."""
     current = safe_path(request, request.headers.get("HX-Current-URL", ""))

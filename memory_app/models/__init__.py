@@ -14,6 +14,7 @@ from memory_app.models.purge import Purge
 from memory_app.models.receipt import Receipt, ReceiptKind, ReceiptSubject
 from memory_app.models.retention_policy import OnExpired, RetentionPolicy
 from memory_app.models.scrub import Scrub
+from memory_app.models.stated_reason import StatedReason
 
 __all__ = [
     "AgentSession",
@@ -43,4 +44,5 @@ __all__ = [
     "Scrub",
     "SessionDocument",
     "SessionFacet",
+    "StatedReason",
 ]

@@ -16,6 +16,7 @@ class AuditAct(StrEnum):
     SESSION_EXTEND = "session.extend"
     SESSION_RESTORE = "session.restore"
     SESSION_DELETE = "session.delete"
+    REASON_GIVE = "reason.give"
     PURGE_EXECUTE = "purge.execute"
     PURGE_CANCEL = "purge.cancel"
     SUBJECT_EXPORT = "subject.export"

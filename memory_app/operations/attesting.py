@@ -107,8 +107,13 @@ def keep_audit_log(*, now: int | None = None) -> None:
 
     if engine().read(is_due):
         write_checkpoint(actor=CLEANUP, now=now)
+        engine().write(lambda db: db.run(_OLD_REASONS, ((now or db.now()) - KEPT,)))
     while engine().write(lambda db: _cut(db, (now or db.now()) - KEPT)):
         pass
+
+
+# The log names reasons of people by their ids; the texts go with the entries.
+_OLD_REASONS: Final = "DELETE FROM stated_reason WHERE given_at < %s"
 
 
 def _cut(db: Database, before: int) -> bool:

@@ -114,6 +114,9 @@ def _open(
     moment = now or db.now()
     row = db.row("SELECT id FROM namespace WHERE name = %s", (namespace,))
     require_right(actor, namespace if row else "", right)
+    if wanted is not None and wanted.metadata and isinstance(actor, Person):
+        # What is counted by its content tells of that content.
+        actor.require(Right.READ_CONTENT, namespace)
     assert row is not None, "nobody has a right in a namespace that is not there"
     # A preview may name people and hold content: what nobody used goes with the next one.
     forget_previews(db, moment - VALID_FOR)

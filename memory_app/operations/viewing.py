@@ -21,11 +21,12 @@ COUNT_CAP: Final = 10_000
 
 
 class Place(NamedTuple):
-    """A namespace that a person may see, and whether they may read its content."""
+    """A namespace that a person may see, whether they may read its content, and titles in lists."""
 
     id: int
     name: str
     readable: bool
+    shows_titles: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def browse_sessions(
         )
         names = {place.id: place for place in places}
         found = [(SessionSnapshot(*row[:-1]), names[row[-1]]) for row in rows[:limit]]
-        titles = make_titles(db, [session for session, place in found if place.readable])
+        titles = make_titles(db, [session for session, place in found if place.shows_titles])
         items = [_listed(session, place, titles) for session, place in found]
         last = found[-1][0] if len(rows) > limit else None
         following = last and write_cursor(_place(last, sort), ("people", sort))
@@ -92,10 +93,14 @@ def visible_places(db: Database, person: Person) -> list[Place]:
     if not person.may_anywhere(Right.VIEW):
         raise Forbidden(f"this needs the role {role_for(Right.VIEW)}, which you do not hold")
     return [
-        Place(number, name, person.may(Right.READ_CONTENT, name))
+        _place_for(person, number, name)
         for number, name in db.rows("SELECT id, name FROM namespace ORDER BY name")
         if person.may(Right.VIEW, name)
     ]
+
+
+def _place_for(person: Person, number: int, name: str) -> Place:
+    return Place(number, name, person.may(Right.READ_CONTENT, name), person.sees_titles(name))
 
 
 def _searched(
@@ -108,7 +113,8 @@ def _searched(
         return searched
     readable = [place for place in searched if place.readable]
     if searched and not readable:
-        person.require(Right.READ_CONTENT, searched[0].name)
+        closed = [one for one in searched if person.holds(Right.READ_CONTENT, one.name)]
+        person.require(Right.READ_CONTENT, (closed or searched)[0].name)
     return readable
 
 
@@ -186,7 +192,7 @@ def _count(db: Database, places: Sequence[Place], wanted: SessionFilter, now: in
 
 
 def _listed(session: SessionSnapshot, place: Place, titles: Mapping[int, str]) -> Listed:
-    if not place.readable or session.purge_receipt is not None:
+    if not place.shows_titles or session.purge_receipt is not None:
         return Listed(session._replace(title=None), place, None)
     return Listed(session, place, session.title or titles.get(session.number))
 
@@ -215,14 +221,14 @@ def view_session(*, person: Person, uid: str, now: int | None = None) -> Session
         session, place = find_visible(db, person, uid)
         policy = find_policy(db, place.id, session.session_id)
         titles = make_titles(db, [session]) if place.readable else {}
-        listed = _listed(session, place, titles)
-        shown = listed.session
+        title = (session.title or titles.get(session.number)) if place.readable else None
+        shown = session
         if not place.readable:
-            shown = shown._replace(metadata=None, state=None)
+            shown = session._replace(title=None, metadata=None, state=None)
         row = db.row(_RESTORED, (session.number,))
         restored_at, because = row or (None, None)
         because = because if place.readable else None
-        return SessionView(shown, place, listed.title, policy, moment, restored_at, because)
+        return SessionView(shown, place, title, policy, moment, restored_at, because)
 
     view = engine().read(work)
     if view.place.readable:
@@ -245,8 +251,7 @@ def find_visible(db: Database, person: Person, uid: str) -> tuple[SessionSnapsho
     )
     if row is None or not person.may(Right.VIEW, row[-1]):
         raise NotFound("there is no such session")
-    place = Place(row[-2], row[-1], person.may(Right.READ_CONTENT, row[-1]))
-    return SessionSnapshot(*row[:-2]), place
+    return SessionSnapshot(*row[:-2]), _place_for(person, row[-2], row[-1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ PAGES = [
     Screen("sessions-of-a-viewer", scenes.many, role=Role.VIEWER),
     Screen("session", scenes.one),
     Screen("session-of-a-viewer", scenes.one, role=Role.VIEWER),
+    Screen("closed-session", scenes.closed),
+    Screen("reason", scenes.asked_why),
     Screen("match", scenes.found),
     Screen("message", scenes.one_message),
     Screen("purge", scenes.confirmation),

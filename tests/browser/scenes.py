@@ -2,7 +2,7 @@
 
 import pytest
 
-from memory_app.models import HoldKind
+from memory_app.models import HoldKind, Namespace
 from memory_app.moments import DAY
 from memory_app.operations import previewing
 from memory_app.operations.holding import NewHold, place_hold
@@ -50,6 +50,19 @@ def everything(agent: Caller) -> str:
     ]
     add_events(caller=agent, recording=Recording(session_id="org-1/ann", events=events, batch=True))
     return uid
+
+
+def closed(monkeypatch: Monkeypatch) -> str:
+    """Return where a session is shown whose namespace demands a reason."""
+    address = one(monkeypatch)
+    Namespace.objects.update(demands_reason=True)
+    return address
+
+
+def asked_why(monkeypatch: Monkeypatch) -> str:
+    """Return where a reason is asked for."""
+    closed(monkeypatch)
+    return "/reasons/?namespace=support&next=/sessions/"
 
 
 def found(monkeypatch: Monkeypatch) -> str:

@@ -3,9 +3,11 @@
 from typing import Final, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from memory_app.console import page
-from memory_app.errors import Refusal
+from memory_app.errors import ReasonNeeded, Refusal
 
 
 class Trouble(NamedTuple):
@@ -63,6 +65,12 @@ REFUSALS: Final[dict[str, Trouble]] = {
     "session_full": Trouble(422, "The session is full", "Nothing more fits into it."),
     "unauthenticated": Trouble(403, "This needs you to sign in", "Sign in and try again."),
     "forbidden": FORBIDDEN,
+    "reason_needed": Trouble(
+        403,
+        "This needs a written reason",
+        "Say why you open it, then it is open to you.",
+        "eye-off",
+    ),
     "not_found": NOT_FOUND,
     "session_exists": Trouble(409, "The session exists", "Open it instead."),
     "message_conflict": Trouble(409, "The message id is taken", "Use another id."),
@@ -103,7 +111,10 @@ def show(request: HttpRequest, trouble: Trouble, detail: str = "") -> HttpRespon
 
 
 def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    """Present what an operation refused."""
+    """Present what an operation refused; ask for the reason where only that is missing."""
+    if isinstance(refusal, ReasonNeeded) and refusal.namespace:
+        asked = {"namespace": refusal.namespace, "next": page.here(request)}
+        return page.redirect(request, f"{reverse('console:reason')}?{urlencode(asked)}")
     detail = "" if refusal.code == "not_found" else refusal.detail
     return show(request, REFUSALS.get(refusal.code, _OTHER), detail)
 

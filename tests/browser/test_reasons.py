@@ -1,0 +1,39 @@
+"""Giving a reason in a browser: content opens where one was, with and without JavaScript."""
+
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from memory_app.models import Namespace
+from tests.browser.conftest import admit
+from tests.console.scenes import scene
+from tests.factories import make_caller
+from tests.people import make_person
+
+
+def walk(page: Page, url: str) -> None:
+    """Go from the list to a closed session, be asked, and read; then come to it by other ways."""
+    uid = scene(make_caller("support"))
+    Namespace.objects.update(demands_reason=True)
+    admit(page.context, url, make_person("petra", privacy_officer="*"))
+    page.goto(f"{url}/sessions/")
+    expect(page.get_by_text("RefundOfAnn")).to_have_count(0)
+    page.get_by_role("link", name="org-1/ann").click()
+    expect(page.get_by_role("heading", name="Its content is closed")).to_be_visible()
+    page.get_by_label("Why do you open it?").fill("Ticket 7")
+    page.get_by_role("button", name="Open for 15 minutes").click()
+    expect(page.locator("#m-1 .words")).to_have_text("WordsOfAnn")
+    assert page.url.startswith(f"{url}/sessions/{uid}/")
+    page.reload()
+    expect(page.locator("#m-1 .words")).to_have_text("WordsOfAnn")
+    page.goto(f"{url}/sessions/")
+    expect(page.get_by_text("RefundOfAnn")).to_have_count(0)
+
+
+def test_a_reason_opens_the_content(page: Page, live_server: Any, problems: list[str]) -> None:
+    walk(page, live_server.url)
+    assert problems == []
+
+
+def test_a_reason_opens_the_content_without_javascript(plain_page: Page, live_server: Any) -> None:
+    walk(plain_page, live_server.url)
