@@ -60,7 +60,7 @@ GROUPS: Final = (
             Entry("holds", "h", "Legal holds", "lock", Right.VIEW),
             Entry("receipts", "e", "Receipts", "receipt", Right.VIEW),
             Entry("runs", "r", "Cleanup runs", "refresh", Right.VIEW),
-            Entry("audit", "a", "Audit log", "list-details", Right.VIEW),
+            Entry("audit", "a", "Audit log", "list-details", Right.READ_OWN_AUDIT, Right.OVERSEE),
         ),
     ),
     Group(

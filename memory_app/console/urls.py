@@ -5,6 +5,7 @@ from django.urls.converters import StringConverter
 
 from memory_app.console.views import (
     accounts,
+    audit,
     downloads,
     holds,
     policies,
@@ -53,6 +54,9 @@ urlpatterns = [
     path("holds/<token:hold>/release/", holds.release, name="release"),
     path("policies/", policies.index, name="policies"),
     path("policies/change/", policies.edit, name="policy"),
+    path("audit/", audit.index, name="audit"),
+    path("audit/verify/", audit.verify, name="verify"),
+    re_path(r"^audit/audit\.(?P<kind>csv|jsonl)$", audit.export, name="audit_export"),
     path("receipts/", receipts.index, name="receipts"),
     path("receipts/<token:receipt>/", receipts.detail, name="receipt"),
 ]

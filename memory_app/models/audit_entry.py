@@ -32,6 +32,8 @@ class AuditAct(StrEnum):
     KEY_CREATE = "key.create"
     KEY_ROTATE = "key.rotate"
     KEY_REVOKE = "key.revoke"
+    AUDIT_EXPORT = "audit.export"
+    AUDIT_VERIFY = "audit.verify"
     CHECKPOINT = "audit.checkpoint"
     RESTORE = "database.restore"
 

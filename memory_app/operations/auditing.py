@@ -200,7 +200,10 @@ _SAME: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFilter:
-    """Which entries; what is None does not filter. Times are moments, `before` exclusive."""
+    """Which entries; what is None does not filter.
+
+    Times are moments, `before` exclusive; `up_to` is the number of the newest entry.
+    """
 
     actor: str | None = None
     act: str | None = None
@@ -208,6 +211,7 @@ class EntryFilter:
     object_id: str | None = None
     after: int | None = None
     before: int | None = None
+    up_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +245,7 @@ def list_entries(
         ("e.object_id = %s", wanted.object_id),
         ("e.at >= %s", wanted.after),
         ("e.at < %s", wanted.before),
+        ("e.n <= %s", wanted.up_to),
     ):
         if value is not None:
             conditions.append(condition)

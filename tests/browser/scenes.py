@@ -2,11 +2,13 @@
 
 import pytest
 
-from memory_app.models import HoldKind, Namespace
+from memory_app.models import AuditEntry, HoldKind, Namespace
 from memory_app.moments import DAY
 from memory_app.operations import previewing
+from memory_app.operations.attesting import checkpoints_path, write_checkpoint
 from memory_app.operations.holding import NewHold, place_hold
 from memory_app.operations.keys import Caller
+from memory_app.operations.overseeing import check_log
 from memory_app.operations.policies import PolicyChange, set_policy
 from memory_app.operations.purging import delete_session
 from memory_app.operations.recording import Recording, add_events
@@ -134,3 +136,22 @@ def policies(_: Monkeypatch) -> str:
 def policy(monkeypatch: Monkeypatch) -> str:
     """Return where a policy is changed."""
     return f"{policies(monkeypatch)}change/?namespace=support&prefix="
+
+
+def audit(monkeypatch: Monkeypatch) -> str:
+    """Have a purge, holds and a checkpoint entered; return where the log is."""
+    held_session(monkeypatch)
+    scene(make_caller("billing"), "org-9/bea")
+    delete_session(caller=make_caller("billing"), session_id="org-9/bea")
+    checkpoints_path().unlink(missing_ok=True)
+    write_checkpoint(actor="cleanup")
+    return "/audit/"
+
+
+def broken_audit(monkeypatch: Monkeypatch) -> str:
+    """Have somebody edit the log, and a person check it; return where the log is."""
+    address = audit(monkeypatch)
+    AuditEntry.objects.filter(n=2).update(actor="nobody")
+    ann = Person(0, "ann", {"*": frozenset({"privacy_officer"})})
+    check_log(person=ann)
+    return address
