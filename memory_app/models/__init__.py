@@ -3,7 +3,7 @@
 from memory_app.models.agent_session import AgentSession, SessionDocument, SessionFacet
 from memory_app.models.api_key import ApiKey, Scope
 from memory_app.models.audit_entry import AuditAct, AuditCheckpoint, AuditEntry, AuditHead
-from memory_app.models.cleanup_run import CleanupRun
+from memory_app.models.cleanup_run import CleanupPart, CleanupRun
 from memory_app.models.erasure import Erasure
 from memory_app.models.legal_hold import HoldKind, LegalHold
 from memory_app.models.message import Message
@@ -15,6 +15,7 @@ from memory_app.models.receipt import Receipt, ReceiptKind, ReceiptSubject
 from memory_app.models.retention_policy import OnExpired, RetentionPolicy
 from memory_app.models.scrub import Scrub
 from memory_app.models.stated_reason import StatedReason
+from memory_app.models.tally import DailyRemoval, DailyTally, Tally
 
 __all__ = [
     "AgentSession",
@@ -23,7 +24,10 @@ __all__ = [
     "AuditCheckpoint",
     "AuditEntry",
     "AuditHead",
+    "CleanupPart",
     "CleanupRun",
+    "DailyRemoval",
+    "DailyTally",
     "Erasure",
     "HoldKind",
     "LegalHold",
@@ -45,4 +49,5 @@ __all__ = [
     "SessionDocument",
     "SessionFacet",
     "StatedReason",
+    "Tally",
 ]

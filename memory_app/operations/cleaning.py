@@ -12,40 +12,26 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from memory_app.errors import NotFound
+from memory_app.errors import Refusal
 from memory_app.models import ReceiptKind
-from memory_app.moments import SECOND
+from memory_app.moments import DAY
 from memory_app.operations.attesting import keep_audit_log
 from memory_app.operations.auditing import CLEANUP
-from memory_app.operations.closing import DUE, close_due, lock_due
+from memory_app.operations.closing import close_due, lock_due
+from memory_app.operations.falling_due import Due, Found, add_up, count_due, find_namespaces
 from memory_app.operations.journal import file_removals
 from memory_app.operations.policies import finish_policies
 from memory_app.operations.previewing import VALID_FOR, forget_previews
 from memory_app.operations.purging import delete_closed, finish_purges
 from memory_app.operations.receipts import Act, close_receipt, lock_counts, open_receipt
 from memory_app.operations.scrubbing import Scrubbing, look_whether_due, scrub
+from memory_app.operations.tallying import count_namespaces
 from memory_app.storage import Database, engine
-from memory_app.storage.statements import HELD
 
 # How many sessions one transaction closes; the messages it deletes have a bound of their own.
 BATCH_SIZE: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """What a run removes, or would remove."""
-
-    sessions: int = 0
-    messages: int = 0
-    bytes: int = 0
-
-    def plus(self, other: "Due") -> "Due":
-        """Add up."""
-        return Due(
-            self.sessions + other.sessions,
-            self.messages + other.messages,
-            self.bytes + other.bytes,
-        )
+# How long it is known what a run did: as long as the audit log is kept.
+_KEPT: Final = 400 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +55,8 @@ class _Progress:
     deadline: float | None
     purged: Due = field(default_factory=Due)
     complete: bool = False
+    scrubbing: Scrubbing = field(default_factory=Scrubbing)
+    problem: str | None = None
 
     def is_over(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
@@ -81,17 +69,20 @@ def clean_up(
     batch_size: int = BATCH_SIZE,
     max_seconds: float | None = None,
     scrub_now: bool = False,
+    may_scrub: bool = True,
     now: int | None = None,
 ) -> CleanedUp:
     """Run once, over one namespace or all, then scrub the files when that is due or asked for.
 
-    Raises NotFound for a namespace that does not exist.
+    A person who waits for the answer does not scrub (`may_scrub`): it may take minutes. Raises
+    NotFound for a namespace that does not exist.
     """
     begun = time.monotonic()
     progress = _Progress(None if max_seconds is None else begun + max_seconds)
-    namespaces = engine().read(lambda db: _namespaces(db, namespace))
+    namespaces = engine().read(lambda db: find_namespaces(db, namespace))
     if dry_run:
-        expired, due, held = engine().read(lambda db: _count(db, namespaces, now or db.now()))
+        found = engine().read(lambda db: count_due(db, namespaces, now or db.now()))
+        expired, due, held = add_up(found)
         seconds = time.monotonic() - begun
         look = look_whether_due(now=now)
         return CleanedUp(None, True, expired, due, held, seconds, complete=True, scrubbing=look)
@@ -99,13 +90,17 @@ def clean_up(
         finish_purges(seconds=max_seconds, now=now)
         finish_policies(now=now)
         progress.complete = all(
-            _purge_due(namespace_id, batch_size, progress, now) for namespace_id in namespaces
+            _purge_due(run, namespace_id, batch_size, progress, now) for namespace_id in namespaces
         )
-    # What one nobody used shows may be content as well.
-    engine().write(lambda db: forget_previews(db, (now or db.now()) - VALID_FOR))
-    scrubbing = scrub(asked=scrub_now, now=now) if progress.complete else look_whether_due(now=now)
-    # Last, so that a key or a file that was damaged keeps nothing from being purged.
-    keep_audit_log(now=now)
+        # What one nobody used shows may be content as well.
+        engine().write(lambda db: forget_previews(db, (now or db.now()) - VALID_FOR))
+        if progress.complete and (may_scrub or scrub_now):
+            progress.scrubbing = scrub(asked=scrub_now, now=now)
+        else:
+            progress.scrubbing = look_whether_due(now=now)
+        count_namespaces(now=now)
+        # Last, so that a key or a file that was damaged keeps nothing from being purged.
+        keep_audit_log(now=now)
     return CleanedUp(
         run=run,
         dry_run=False,
@@ -114,68 +109,8 @@ def clean_up(
         held=held,
         seconds=time.monotonic() - begun,
         complete=progress.complete,
-        scrubbing=scrubbing,
+        scrubbing=progress.scrubbing,
     )
-
-
-def _namespaces(db: Database, name: str | None) -> list[int]:
-    if name is None:
-        return [row[0] for row in db.rows("SELECT id FROM namespace ORDER BY id")]
-    row = db.row("SELECT id FROM namespace WHERE name = %s", (name,))
-    if row is None:
-        raise NotFound("there is no such namespace")
-    return [row[0]]
-
-
-# How long something may be due before cleanup is overdue: twelve runs of the loop in `serve`.
-OVERDUE: Final = 3_600 * SECOND
-
-
-def is_overdue(*, now: int | None = None) -> bool:
-    """Tell whether a session that no hold protects should have been purged an hour ago."""
-
-    def work(db: Database) -> bool:
-        late = (now or db.now()) - OVERDUE
-        return any(
-            db.row(
-                f"SELECT 1 FROM agent_session s WHERE {DUE} AND NOT {HELD} LIMIT 1",
-                (namespace_id, late, late, late),
-            )
-            for namespace_id in _namespaces(db, None)
-        )
-
-    return engine().read(work)
-
-
-def _count(db: Database, namespaces: list[int], now: int) -> tuple[int, Due, int]:
-    """Count what expired since the last run, what is due for purge, and what a hold keeps."""
-    expired, due, held = 0, Due(), 0
-    since = _last_start(db)
-    for namespace_id in namespaces:
-        row = db.row(
-            "SELECT count(*) FROM agent_session s WHERE s.namespace_id = %s"
-            " AND s.expires_at > %s AND s.expires_at <= %s",
-            (namespace_id, since, now),
-        )
-        expired += int(row[0]) if row else 0
-        row = db.row(
-            "SELECT count(*), coalesce(sum(s.message_count), 0), coalesce(sum(s.size_bytes), 0)"
-            f" FROM agent_session s WHERE {DUE} AND NOT {HELD}",
-            (namespace_id, now, now, now),
-        )
-        if row:
-            due = due.plus(Due(*(int(value) for value in row)))
-        row = db.row(
-            f"SELECT count(*) FROM agent_session s WHERE {DUE} AND {HELD}",
-            (namespace_id, now, now, now),
-        )
-        held += int(row[0]) if row else 0
-    return expired, due, held
-
-
-def _last_start(db: Database) -> int:
-    row = db.row("SELECT max(started_at) FROM cleanup_run WHERE finished_at IS NOT NULL")
-    return int(row[0]) if row and row[0] is not None else 0
 
 
 @contextmanager
@@ -186,43 +121,96 @@ def _recorded(
 
     def begin(db: Database) -> tuple[int, int, int]:
         moment = now or db.now()
-        expired, _, held = _count(db, namespaces, moment)
+        found = count_due(db, namespaces, moment)
+        expired, _, held = add_up(found)
         row = db.row(
             "INSERT INTO cleanup_run (started_at, namespace, expired, sessions, messages,"
-            " size_bytes, held, complete) VALUES (%s, %s, %s, 0, 0, 0, %s, %s) RETURNING id",
-            (moment, namespace, expired, held, False),
+            " size_bytes, held, complete, scrubbed)"
+            " VALUES (%s, %s, %s, 0, 0, 0, %s, %s, %s) RETURNING id",
+            (moment, namespace, expired, held, False, False),
         )
         assert row is not None
+        for number, one in found.items():
+            if one.expired or one.held:
+                _add_to_part(db, row[0], number, one)
         return row[0], expired, held
 
     run, expired, held = engine().write(begin)
     try:
         yield run, expired, held
+    except BaseException as problem:
+        # Its kind alone: what an error says may quote what was handled.
+        code = problem.code if isinstance(problem, Refusal) else type(problem).__name__
+        progress.complete, progress.problem = False, code
+        raise
     finally:
         engine().write(lambda db: _finish(db, run, progress, now))
 
 
-def _finish(db: Database, run: int, progress: _Progress, now: int | None) -> None:
-    purged = progress.purged
+def _add_to_part(
+    db: Database, run: int, namespace_id: int, found: Found, receipt: str | None = None
+) -> None:
+    """Add what a run found or did in a namespace to its part there."""
+    due = found.due
     db.run(
-        "UPDATE cleanup_run SET finished_at = %s, sessions = %s, messages = %s, size_bytes = %s,"
-        " complete = %s WHERE id = %s",
-        (now or db.now(), purged.sessions, purged.messages, purged.bytes, progress.complete, run),
+        "INSERT INTO cleanup_part AS p (run_id, namespace_id, expired, sessions, messages,"
+        " size_bytes, held, receipt) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (run_id, namespace_id) DO UPDATE SET sessions = excluded.sessions,"
+        " messages = excluded.messages, size_bytes = excluded.size_bytes,"
+        " receipt = excluded.receipt",
+        (
+            run,
+            namespace_id,
+            found.expired,
+            due.sessions,
+            due.messages,
+            due.bytes,
+            found.held,
+            receipt,
+        ),
     )
 
 
-def _purge_due(namespace_id: int, batch_size: int, progress: _Progress, now: int | None) -> bool:
+def _finish(db: Database, run: int, progress: _Progress, now: int | None) -> None:
+    purged = progress.purged
+    moment = now or db.now()
+    db.run(
+        "UPDATE cleanup_run SET finished_at = %s, sessions = %s, messages = %s, size_bytes = %s,"
+        " complete = %s, scrubbed = %s, problem = %s WHERE id = %s",
+        (
+            moment,
+            purged.sessions,
+            purged.messages,
+            purged.bytes,
+            progress.complete,
+            progress.scrubbing.done,
+            progress.problem,
+            run,
+        ),
+    )
+    old = "SELECT r.id FROM cleanup_run r WHERE r.started_at < %s"
+    db.run(f"DELETE FROM cleanup_part WHERE run_id IN ({old})", (moment - _KEPT,))
+    db.run("DELETE FROM cleanup_run WHERE started_at < %s", (moment - _KEPT,))
+
+
+def _purge_due(
+    run: int, namespace_id: int, batch_size: int, progress: _Progress, now: int | None
+) -> bool:
     """Purge what is due in a namespace, under one receipt; tell whether nothing is left."""
     receipt: str | None = None
+    purged = Due()
     done = False
     try:
         while not done and not progress.is_over():
             work = partial(_batch, namespace_id=namespace_id, receipt=receipt, size=batch_size)
             receipt, batch, done = engine().write(partial(work, now=now))
+            purged = purged.plus(batch)
             progress.purged = progress.purged.plus(batch)
     finally:
         if receipt is not None:
             _close(receipt, now)
+            part = Found(0, purged, 0)
+            engine().write(lambda db: _add_to_part(db, run, namespace_id, part, receipt))
             file_removals()
     return done
 

@@ -6,7 +6,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from memory_app.errors import Refusal
-from memory_app.operations.cleaning import is_overdue
+from memory_app.operations.falling_due import is_overdue
 from memory_app.storage import engine
 from memory_app.version import VERSION
 

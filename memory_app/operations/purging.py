@@ -30,6 +30,7 @@ from memory_app.operations.receipts import (
 )
 from memory_app.operations.removing import delete_content_rows
 from memory_app.operations.sparing import refuse_purge
+from memory_app.operations.tallying import Gone, note_gone
 from memory_app.storage import Database, engine
 from memory_app.storage.statements import HELD
 
@@ -207,11 +208,12 @@ def delete_closed(db: Database, receipt: str, counts: dict[str, int], now: int) 
     restricts = spare_closed(db, receipt, counts, budget, now)
     free, values = (_FREE, (receipt, now)) if restricts else ("", (receipt,))
     removed = counts["sessions"] + counts["messages"]
+    gone: list[Gone] = []
     while budget > 0:
         session = db.row(_NEXT.replace("{free}", free), values)
         if session is None:
             break
-        number, uid, namespace = session
+        number, uid, namespace, *facts = session
         messages, size, last = _measure_batch(db, number, budget)
         if messages:
             delete_content_rows(db, number, 1, last)
@@ -220,6 +222,7 @@ def delete_closed(db: Database, receipt: str, counts: dict[str, int], now: int) 
         budget -= messages
         if messages == 0 or budget > 0:
             _remove_session(db, number, uid, namespace, counts, now)
+            gone.append(Gone(*facts))
             budget -= 1
         else:
             enter_removal(db, namespace=namespace, uid=uid, ranges=[(1, last)], now=now)
@@ -231,6 +234,7 @@ def delete_closed(db: Database, receipt: str, counts: dict[str, int], now: int) 
                 "UPDATE receipt SET purged_at = NULL, scrubbed_at = NULL WHERE id = %s", values[:1]
             )
     write_counts(db, receipt, counts)
+    note_gone(db, gone, now)
     return _count_closed(db, receipt, free, values)
 
 
@@ -243,7 +247,8 @@ def _count_closed(
 
 
 _NEXT = (
-    "SELECT s.id, s.uid, n.name FROM agent_session s JOIN namespace n ON n.id = s.namespace_id"
+    "SELECT s.id, s.uid, n.name, s.namespace_id, s.created_at, s.expires_at"
+    " FROM agent_session s JOIN namespace n ON n.id = s.namespace_id"
     " WHERE s.purge_receipt = %s{free} ORDER BY s.id LIMIT 1"
 )
 # Of an erasure what is held stays, restricted, until a day after the release.

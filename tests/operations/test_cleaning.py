@@ -9,7 +9,8 @@ from memory_app.errors import NotFound
 from memory_app.models import AgentSession, CleanupRun, Erasure, Message, Receipt
 from memory_app.moments import DAY, SECOND
 from memory_app.operations import cleaning, purging
-from memory_app.operations.cleaning import Due, clean_up, is_overdue
+from memory_app.operations.cleaning import clean_up
+from memory_app.operations.falling_due import Due, is_overdue
 from memory_app.operations.health import check_readiness
 from memory_app.operations.journal import journal_path
 from tests.factories import make_caller, make_session
@@ -132,6 +133,53 @@ def test_cleanup_is_overdue_when_something_was_due_an_hour_ago() -> None:
     assert check_readiness(now=LATER + DAY).degraded == ["cleanup_overdue"]
     clean_up(now=LATER + DAY)
     assert check_readiness(now=LATER + DAY).degraded == []
+
+
+def test_nothing_is_overdue_within_an_hour_of_a_run_that_was_complete() -> None:
+    make_session(make_caller(), "chat", now=NOW)
+    make_session(make_caller(), "later", now=NOW + 10 * SECOND)
+    clean_up(now=LATER)
+    assert not is_overdue(now=LATER + 3_600 * SECOND)
+    assert is_overdue(now=LATER + 3_610 * SECOND)
+    clean_up(max_seconds=1e-9, now=LATER + 3_610 * SECOND)
+    assert is_overdue(now=LATER + 3_611 * SECOND)
+
+
+def test_a_run_says_what_it_did_in_each_namespace() -> None:
+    make_session(make_caller("support"), "chat", "Hi", "Ho", now=NOW)
+    make_session(make_caller("travel"), "trip", now=NOW + 6 * DAY)
+    make_caller("idle")
+    run = CleanupRun.objects.get(pk=clean_up(now=LATER).run)
+    parts = {part.namespace.name: part for part in run.parts.all()}
+    assert parts.keys() == {"support", "travel"}
+    support, travel = parts["support"], parts["travel"]
+    assert (support.expired, support.sessions, support.messages) == (1, 1, 2)
+    assert support.receipt == Receipt.objects.get().pk
+    assert (travel.expired, travel.sessions, travel.receipt) == (1, 0, None)
+
+
+def test_a_run_that_fails_says_by_which_kind_of_error_and_nothing_of_content(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_session(make_caller(), "chat", "what Ann said", now=NOW)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("what Ann said")
+
+    monkeypatch.setattr(cleaning, "_batch", fail)
+    with pytest.raises(ValueError, match="what Ann said"):
+        clean_up(now=LATER)
+    run = CleanupRun.objects.get()
+    assert (run.finished_at, run.complete, run.problem) == (LATER, False, "ValueError")
+
+
+def test_runs_are_forgotten_after_400_days() -> None:
+    make_session(make_caller(), "chat", now=NOW)
+    first = clean_up(now=LATER).run
+    clean_up(now=LATER + 400 * DAY)
+    assert CleanupRun.objects.count() == 2
+    clean_up(now=LATER + 401 * DAY)
+    assert not CleanupRun.objects.filter(pk=first).exists()
 
 
 def test_a_session_that_was_begun_anew_keeps_its_successor() -> None:
