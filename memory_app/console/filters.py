@@ -56,6 +56,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "held": "held is",
 }
 _SELECTS: Final = ("status", "namespace")
+# Other names that people try, and what they mean.
+_ALSO: Final[Mapping[str, str]] = {"ns": "namespace"}
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -204,6 +206,12 @@ def _tokens(text: str) -> Iterator[Token]:
         if _CONTROL.search(part):
             raise Invalid.at(("query", "q"), "control characters cannot be filtered by")
         key, colon, value = part.partition(":")
+        key = _ALSO.get(key, key)
+        if colon and key[:1] in ("-", "!") and _is_key(_ALSO.get(key[1:], key[1:])):
+            # No list, preview or purge knows an exclusion: it would be shown and not done.
+            raise Invalid.at(
+                ("query", "q"), f"{key}: nothing can be excluded; filter by what there is"
+            )
         if not colon or not _is_key(key):
             if colon and key.isidentifier():
                 raise Invalid.at(("query", "q"), f"there is no filter {key}:; see the examples")

@@ -40,6 +40,7 @@ urlpatterns = [
     path("sign-out/", accounts.sign_out, name="sign_out"),
     path("preferences/", accounts.prefer, name="preferences"),
     path("sessions/", sessions.index, name="sessions"),
+    path("sessions/count/", sessions.count, name="count"),
     path("sessions/act/", sessions.act, name="act"),
     path("sessions/<uid:uid>/", transcripts.session, name="session"),
     path("sessions/<uid:uid>/messages/<int:seq>/", transcripts.message, name="message"),

@@ -9,7 +9,7 @@ from memory_app.operations import cursors
 from memory_app.operations.keys import Caller
 from memory_app.operations.opening import metadata_facet, tag_facet
 from memory_app.storage import Database, engine
-from memory_app.storage.statements import HELD, SESSION_COLUMNS
+from memory_app.storage.statements import HELD, HELD_NUMBERS, SESSION_COLUMNS
 from memory_app.strict_json import canonical
 
 SORTS: Final = ("last_activity_at", "created_at", "expires_at", "message_count", "size_bytes")
@@ -78,11 +78,16 @@ def list_sessions(
     return engine().read(work)
 
 
-def where(wanted: SessionFilter, namespace_id: int, now: int) -> tuple[str, list[Any]]:
-    """Return the filter as a condition on `agent_session s`, and its parameters."""
+def where(
+    wanted: SessionFilter, namespace_id: int, now: int, *, rare: bool = False
+) -> tuple[str, list[Any]]:
+    """Return the filter as a condition on `agent_session s`, and its parameters.
+
+    `rare` says that few sessions are held or tagged so: see `is_rare`.
+    """
     # Few sessions are being purged, and they have an index of their own; in the order of the list
     # all would be looked at: 1.5 seconds for a million.
-    few = "{unindexed}" if wanted.status == "purging" else ""
+    few = "{unindexed}" if rare or wanted.status == "purging" else ""
     conditions = [f"{few}s.namespace_id = %s"]
     parameters: list[Any] = [namespace_id]
 
@@ -100,12 +105,32 @@ def where(wanted: SessionFilter, namespace_id: int, now: int) -> tuple[str, list
     if wanted.user_id is not None:
         add("s.user_id = %s", wanted.user_id)
     if wanted.held is not None:
-        add(HELD if wanted.held else f"NOT {HELD}")
+        add(f"s.id IN ({HELD_NUMBERS})" if wanted.held else f"NOT {HELD}")
     for condition, moment in _ranges(wanted):
         add(condition, moment)
     for digest in _facets(wanted, namespace_id):
         add("s.id IN (SELECT f.session_id FROM session_facet f WHERE f.digest = %s)", digest)
     return " AND ".join(conditions), parameters
+
+
+def is_rare(db: Database, wanted: SessionFilter, namespace_id: int) -> bool:
+    """Tell whether few sessions are held, or have one of the tags or metadata entries.
+
+    Then these are looked at, instead of all in the order of the list: 28 milliseconds of 200,000.
+    """
+    probes: list[tuple[str, tuple[Any, ...]]] = [
+        ("SELECT 1 FROM session_facet f WHERE f.digest = %s LIMIT %s", (digest, _FEW))
+        for digest in _facets(wanted, namespace_id)
+    ]
+    if wanted.held:
+        probes.append((f"SELECT 1 FROM ({HELD_NUMBERS}) AS held LIMIT %s", (_FEW,)))
+    return any(
+        db.row(f"SELECT count(*) FROM ({probe}) AS found", values) != (_FEW,)
+        for probe, values in probes
+    )
+
+
+_FEW: Final = 5_000
 
 
 def _in_status(status: str, now: int) -> tuple[str, list[int]]:

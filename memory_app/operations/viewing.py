@@ -7,17 +7,14 @@ from typing import Any, Final, NamedTuple
 from memory_app.errors import Forbidden, Invalid, NotFound
 from memory_app.models.snapshot import SessionSnapshot
 from memory_app.operations.auditing import About, enter_reveal
-from memory_app.operations.browsing import SORTS, SessionFilter, where
+from memory_app.operations.browsing import SORTS, SessionFilter
 from memory_app.operations.cursors import read_cursor, write_cursor
+from memory_app.operations.listing import Count, Listing
 from memory_app.operations.opening import Policy, find_policy
 from memory_app.operations.rights import Person, Right, role_for
 from memory_app.operations.titling import make_titles
 from memory_app.storage import Database, engine
-from memory_app.storage.engine import Row
 from memory_app.storage.statements import SESSION_COLUMNS
-
-# Counting stops here: beyond it a list says "10,000+".
-COUNT_CAP: Final = 10_000
 
 
 class Place(NamedTuple):
@@ -40,12 +37,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Browsed:
-    """One page of sessions, the cursor of the next, and how many there are up to a cap."""
+    """One page of sessions, the cursor of the next, and how many there are.
+
+    The count is None where counting takes a while: `count_sessions` does it apart.
+    """
 
     items: Sequence[Listed]
     next_cursor: str | None
-    count: int
-    capped: bool
+    count: Count | None
     places: Sequence[Place]
     now: int
 
@@ -58,12 +57,14 @@ def browse_sessions(
     sort: str = "-last_activity_at",
     limit: int = 50,
     cursor: str | None = None,
+    with_count: bool = False,
     now: int | None = None,
 ) -> Browsed:
     """Return a page of sessions of one namespace, or of all that a person may see.
 
-    A filter by content looks only where the person may read content. Raises Forbidden, NotFound,
-    and Invalid for an unknown sort or a cursor of another list.
+    A filter by content looks only where the person may read content. What takes a while to count
+    is counted only `with_count`. Raises Forbidden, NotFound, and Invalid for an unknown sort or a
+    cursor of another list.
     """
     if sort.removeprefix("-") not in SORTS:
         raise Invalid.at(("query", "sort"), f"sort by one of {', '.join(SORTS)}")
@@ -73,17 +74,36 @@ def browse_sessions(
         moment = now or db.now()
         places = visible_places(db, person)
         searched = _searched(person, places, wanted, namespace)
-        count = _count(db, searched, wanted, moment)
-        rows = _page(
-            db, searched, wanted, sort, after, limit + 1, moment, by_order=count > COUNT_CAP
-        )
+        listing = Listing(db, [place.id for place in searched], wanted, moment)
+        rows = listing.page(sort, after, limit + 1)
+        count: Count | None = None
+        if after is None and len(rows) <= limit:
+            count = Count(len(rows), capped=False)
+        elif with_count or not listing.counts_slowly:
+            count = listing.count()
         names = {place.id: place for place in places}
         found = [(SessionSnapshot(*row[:-1]), names[row[-1]]) for row in rows[:limit]]
         titles = make_titles(db, [session for session, place in found if place.shows_titles])
         items = [_listed(session, place, titles) for session, place in found]
         last = found[-1][0] if len(rows) > limit else None
         following = last and write_cursor(_place(last, sort), ("people", sort))
-        return Browsed(items, following, min(count, COUNT_CAP), count > COUNT_CAP, places, moment)
+        return Browsed(items, following, count, places, moment)
+
+    return engine().read(work)
+
+
+def count_sessions(
+    *,
+    person: Person,
+    wanted: SessionFilter,
+    namespace: str | None = None,
+    now: int | None = None,
+) -> Count:
+    """Count the sessions of a list, up to a cap. Raises Forbidden and NotFound."""
+
+    def work(db: Database) -> Count:
+        searched = _searched(person, visible_places(db, person), wanted, namespace)
+        return Listing(db, [place.id for place in searched], wanted, now or db.now()).count()
 
     return engine().read(work)
 
@@ -120,75 +140,6 @@ def _searched(
 
 def _place(session: SessionSnapshot, sort: str) -> list[Any]:
     return [getattr(session, sort.removeprefix("-")), session.number]
-
-
-def _union(
-    places: Sequence[Place],
-    wanted: SessionFilter,
-    columns: str,
-    ending: str,
-    values: Sequence[Any],
-    now: int,
-    *,
-    by_order: bool = False,
-) -> tuple[str, list[Any]]:
-    """Ask each namespace through its own index, in one statement."""
-    # Ids are indexed apart for live and ended sessions. Asked for both at once, a prefix that few
-    # have was looked for in all of a million sessions: 1.8 seconds instead of 3 milliseconds. One
-    # that many have is soon met in the order of the list: 840 milliseconds became 5.
-    both = ["s.ended_at IS NULL", "s.ended_at IS NOT NULL"]
-    arms = both if wanted.prefix and not by_order else ["1 = 1"]
-    parts: list[str] = []
-    parameters: list[Any] = []
-    for place in places:
-        conditions, asked = where(wanted, place.id, now)
-        if by_order:
-            conditions = conditions.replace("s.session_id", "{unindexed}s.session_id")
-        for arm in arms:
-            parts.append(
-                f"SELECT * FROM (SELECT {columns} FROM agent_session s"
-                f" WHERE {conditions} AND {arm} {ending}) AS part{len(parts)}"
-            )
-            parameters += [*asked, *values]
-    return " UNION ALL ".join(parts), parameters
-
-
-def _page(
-    db: Database,
-    places: Sequence[Place],
-    wanted: SessionFilter,
-    sort: str,
-    after: Sequence[Any] | None,
-    limit: int,
-    now: int,
-    *,
-    by_order: bool,
-) -> list[Row]:
-    if not places:
-        return []
-    column, descending = sort.removeprefix("-"), sort.startswith("-")
-    order = "DESC" if descending else "ASC"
-    beyond = (
-        "" if after is None else f"AND (s.{column}, s.id) {'<' if descending else '>'} (%s, %s)"
-    )
-    ending = f"{beyond} ORDER BY s.{column} {order}, s.id {order} LIMIT %s"
-    numbers, parameters = _union(
-        places, wanted, "s.id AS number", ending, [*(after or ()), limit], now, by_order=by_order
-    )
-    return db.rows(
-        f"SELECT {SESSION_COLUMNS}, s.namespace_id FROM agent_session s"
-        f" JOIN ({numbers}) AS page ON page.number = s.id"
-        f" ORDER BY s.{column} {order}, s.id {order} LIMIT %s",
-        (*parameters, limit),
-    )
-
-
-def _count(db: Database, places: Sequence[Place], wanted: SessionFilter, now: int) -> int:
-    if not places:
-        return 0
-    ones, parameters = _union(places, wanted, "1 AS one", "LIMIT %s", [COUNT_CAP + 1], now)
-    row = db.row(f"SELECT count(*) FROM ({ones}) AS found", parameters)
-    return int(row[0]) if row else 0
 
 
 def _listed(session: SessionSnapshot, place: Place, titles: Mapping[int, str]) -> Listed:
@@ -282,10 +233,10 @@ def find_neighbours(
         # What is being purged has no page to go to.
         searched = _searched(person, visible_places(db, person), wanted, namespace)
         here = _place(session, sort)
-        by_order = _count(db, searched, wanted, moment) > COUNT_CAP
+        listing = Listing(db, [place.id for place in searched], wanted, moment)
 
         def beside(order: str) -> str | None:
-            rows = _page(db, searched, wanted, order, here, 5, moment, by_order=by_order)
+            rows = listing.page(order, here, 5)
             found = (SessionSnapshot(*row[:-1]) for row in rows)
             return next((one.uid for one in found if one.purge_receipt is None), None)
 

@@ -15,6 +15,26 @@ COVERS: Final = (
 # append's 70 microseconds on SQLite, 10 of 130 on PostgreSQL.
 HELD: Final = f"EXISTS (SELECT 1 FROM legal_hold h WHERE h.released_at IS NULL AND {COVERS})"
 
+# The first text after all that begin with what a hold names: a prefix ends in one of `/ - _ : .`
+_AFTER_TARGET: Final = (
+    "substr(h.target, 1, length(h.target) - 1) || CASE substr(h.target, length(h.target), 1)"
+    " WHEN '/' THEN '0' WHEN '-' THEN '.' WHEN '_' THEN '`' WHEN ':' THEN ';' ELSE '/' END"
+)
+_UNDER_TARGET: Final = f"c.session_id >= h.target AND c.session_id < {_AFTER_TARGET}"
+# The numbers of the sessions that are held, from the holds on: few are, and asking each session of
+# a list of 200,000 whether it is took 65 milliseconds. Ids are indexed apart for ended sessions.
+HELD_NUMBERS: Final = " UNION ALL ".join(
+    "SELECT c.id FROM legal_hold h JOIN agent_session c ON c.namespace_id = h.held_in"
+    f" AND {covers} WHERE h.released_at IS NULL AND h.kind = '{kind}'"
+    for kind, covers in (
+        ("session", "c.session_id = h.target AND c.ended_at IS NULL"),
+        ("session", "c.session_id = h.target AND c.ended_at IS NOT NULL"),
+        ("subject", "c.user_id = h.target"),
+        ("prefix", f"{_UNDER_TARGET} AND c.ended_at IS NULL"),
+        ("prefix", f"{_UNDER_TARGET} AND c.ended_at IS NOT NULL"),
+    )
+)
+
 _STORED_COLUMNS: Final = (
     "s.id, s.uid, s.session_id, s.user_id, s.title, s.tags, s.revision, s.last_seq,"
     " s.message_count, s.token_count, s.size_bytes, s.created_at, s.last_activity_at, s.ended_at,"

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import fill, load, raw
+from tests.benchmarks import console, fill, load, raw
 from tests.benchmarks.load import Measured
 from tests.served import Served, manage, new_environment, serving
 
@@ -248,6 +248,7 @@ def w4(environment: dict[str, str], asked: argparse.Namespace) -> Iterator[str]:
             f"the page half-way down | {later:,.0f}/s | the first page"
             f" | **{first / later:.2f}** × slower | ≤ 1.2 × |"
         )
+    yield from console.pages(environment, asked.sessions, asked.rounds)
 
 
 def half_way(served: Served, sessions: int) -> str:

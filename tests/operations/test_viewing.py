@@ -3,9 +3,11 @@
 import pytest
 
 from memory_app.errors import Forbidden, Invalid, NotFound
+from memory_app.models import HoldKind
 from memory_app.moments import DAY, SECOND, process_clock
-from memory_app.operations import previewing, proving, revealing, viewing
+from memory_app.operations import listing, previewing, proving, revealing, viewing
 from memory_app.operations.browsing import SessionFilter
+from memory_app.operations.holding import NewHold, place_hold
 from memory_app.operations.keys import Caller
 from memory_app.operations.purging import delete_session
 from memory_app.operations.recording import Recording, add_events
@@ -55,7 +57,7 @@ def test_the_sessions_of_all_ones_namespaces_are_in_one_order(agent: Caller) -> 
     browsed = viewing.browse_sessions(person=both, wanted=ANY, limit=4, now=NOW)
     assert names(browsed) == ["s-0", "s-1", "s-2", "s-3"]
     assert [place.name for place in browsed.places] == ["claims", "support"]
-    assert browsed.count == 6
+    assert browsed.count == (6, False)
     rest = viewing.browse_sessions(
         person=both, wanted=ANY, limit=4, cursor=browsed.next_cursor, now=NOW
     )
@@ -112,19 +114,42 @@ def test_a_filter_by_content_looks_only_where_one_may_read(agent: Caller) -> Non
     mixed = Person(olga.id, olga.username, {**olga.roles, "claims": frozenset({"viewer"})})
     wanted = SessionFilter(status="any", metadata={"plan": "gold"})
     found = viewing.browse_sessions(person=mixed, wanted=wanted)
-    assert (names(found), found.count) == (["gold-support"], 1)
+    assert (names(found), found.count) == (["gold-support"], (1, False))
 
 
 def test_counting_stops_at_a_cap_and_says_so(
     agent: Caller, vera: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(viewing, "COUNT_CAP", 3)
+    monkeypatch.setattr(listing, "COUNT_CAP", 3)
     for number in range(5):
         make_session(agent, f"s-{number}")
-    found = viewing.browse_sessions(person=vera, wanted=ANY)
-    assert (found.count, found.capped) == (3, True)
+    assert viewing.browse_sessions(person=vera, wanted=ANY, limit=4).count == (3, True)
     found = viewing.browse_sessions(person=vera, wanted=SessionFilter(prefix="s-0"))
-    assert (found.count, found.capped) == (1, False)
+    assert found.count == (1, False)
+
+
+def test_what_takes_long_to_count_is_counted_apart(agent: Caller, vera: Person) -> None:
+    for number in range(5):
+        make_session(agent, f"s-{number}")
+    wanted = SessionFilter(held=False)
+    assert viewing.browse_sessions(person=vera, wanted=wanted).count == (5, False)
+    for more, count in (({}, None), ({"with_count": True}, (5, False))):
+        found = viewing.browse_sessions(person=vera, wanted=wanted, limit=2, **more)
+        assert found.count == count
+    assert viewing.count_sessions(person=vera, wanted=wanted) == (5, False)
+
+
+def test_held_sessions_are_found_from_their_holds(agent: Caller, vera: Person) -> None:
+    for name in ("a/ann", "a", "a0", "b/1", "b/2", "c"):
+        begin_session(agent, name, user_id="cleo" if name == "c" else None)
+    for kind, target in (("prefix", "a/"), ("session", "b/1"), ("subject", "cleo")):
+        hold = NewHold(
+            namespace="support", kind=HoldKind(kind), target=target, matter="M", reason="R"
+        )
+        place_hold(hold=hold)
+    for held, expected in ((True, {"a/ann", "b/1", "c"}), (False, {"a", "a0", "b/2"})):
+        found = viewing.browse_sessions(person=vera, wanted=SessionFilter(held=held))
+        assert set(names(found)) == expected
 
 
 def test_statements_do_not_grow_with_the_sessions(agent: Caller, olga: Person) -> None:

@@ -56,6 +56,8 @@ def _show(request: HttpRequest, asked: Asked, chosen: PreviewView | None = None)
         namespace=asked.namespace or None,
         sort=asked.sort,
         cursor=asked.cursor or None,
+        # Nobody waits for a page that refreshes itself, and it shall not lose its count.
+        with_count=page.is_tick(request) or request.GET.get("count") == "yes",
     )
     names = [place.name for place in browsed.places]
     context: dict[str, Any] = {
@@ -70,11 +72,12 @@ def _show(request: HttpRequest, asked: Asked, chosen: PreviewView | None = None)
         "spans": filters.SPANS,
         "names": names,
         "chosen": chosen,
+        "count_url": f"?{_joined(asked.query(page=True), 'count=yes')}",
         # All that match can be fixed as a set only within one namespace.
         "whole": asked.namespace or (names[0] if len(names) == 1 else ""),
         "may": _rights(person, asked.namespace),
         "here": _url(asked, page=True, chosen=chosen),
-        "following": asked.query() + ("&" if asked.query() else "") + _cursor(browsed.next_cursor),
+        "following": _joined(asked.query(), _cursor(browsed.next_cursor)),
     }
     url = _url(asked, page=True, chosen=chosen)
     push, replace = (None, None) if page.is_tick(request) else _history(request, url)
@@ -86,6 +89,21 @@ def _show(request: HttpRequest, asked: Asked, chosen: PreviewView | None = None)
         push=push,
         replace=replace,
     )
+
+
+@require_GET
+def count(request: HttpRequest) -> HttpResponse:
+    """Count the sessions of a list, for which the list itself does not wait."""
+    asked = filters.read(request.GET)
+    if not page.wants_fragment(request):
+        return page.redirect(request, f"{_url(asked)}{'&' if asked.query() else '?'}count=yes")
+    counted = viewing.count_sessions(
+        person=request.person,  # type: ignore[attr-defined]
+        wanted=asked.wanted(),
+        namespace=asked.namespace or None,
+    )
+    name = "console/sessions/_count.html"
+    return page.render(request, page=name, fragment=name, context={"counted": counted})
 
 
 class Row(NamedTuple):
@@ -115,10 +133,12 @@ def _cursor(cursor: str | None) -> str:
     return f"cursor={cursor}" if cursor else ""
 
 
+def _joined(*queries: str) -> str:
+    return "&".join(query for query in queries if query)
+
+
 def _url(asked: Asked, *, page: bool = False, chosen: PreviewView | None = None) -> str:
-    query = asked.query(page=page)
-    if chosen is not None:
-        query += f"{'&' if query else ''}set={chosen.token}"
+    query = _joined(asked.query(page=page), f"set={chosen.token}" if chosen else "")
     path = reverse("console:sessions")
     return f"{path}?{query}" if query else path
 
