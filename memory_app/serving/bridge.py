@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final, NamedTuple
@@ -85,7 +86,8 @@ class Bridge:
         self._multiprocess = multiprocess
         self._limits = limits
         self._held = Held()
-        self._requests: SimpleQueue[Request] = SimpleQueue()
+        self._idle: list[SimpleQueue[None]] = []
+        self._waiting: deque[Request] = deque()
         self._answered: deque[Request] = deque()
         self._waking = False
 
@@ -115,12 +117,35 @@ class Bridge:
         self, scope: Scope, headers: Headers, protocol: HTTPProtocol, body: bytes
     ) -> None:
         request = Request(scope, headers, protocol, body, self._loop.create_future())
-        self._requests.put(request)
+        self._hand_over(request)
         await request.answered
 
-    def _work(self) -> None:
+    def _hand_over(self, request: Request) -> None:
+        """Queue a request, and wake the thread that was busy last when one has nothing to do."""
+        self._waiting.append(request)
+        with suppress(IndexError):
+            self._idle.pop().put(None)
+
+    def _next(self, wakes: "SimpleQueue[None]") -> Request:
+        """Return what this thread answers next, once there is something."""
         while True:
-            request = self._requests.get()
+            try:
+                return self._waiting.popleft()
+            except IndexError:
+                self._idle.append(wakes)
+            if self._waiting:
+                # It came in between, when no thread was idle yet.
+                try:
+                    self._idle.remove(wakes)
+                    continue
+                except ValueError:
+                    pass  # chosen meanwhile
+            wakes.get()
+
+    def _work(self) -> None:
+        wakes: SimpleQueue[None] = SimpleQueue()
+        while True:
+            request = self._next(wakes)
             try:
                 self._answer(request)
             except spool.ClientLeft:
