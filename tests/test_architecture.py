@@ -1,10 +1,13 @@
 """The layers import downwards only, and the doors keep to their side."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from memory_app.storage.content import TABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = ROOT / "memory_app"
@@ -97,3 +100,24 @@ def test_no_door_touches_the_orm() -> None:
 def test_no_module_has_a_name_that_says_nothing() -> None:
     empty = {"utils", "helpers", "common", "base", "manager", "service", "services"}
     assert [name for name, _ in modules() if name.rsplit(".", 1)[-1] in empty] == []
+
+
+def test_rows_with_content_are_deleted_in_one_module_only() -> None:
+    """Another statement that deletes would be a way round holds, journal and receipts."""
+    deleting = re.compile(rf"DELETE\s+FROM\s+({'|'.join(TABLES)})\b", re.IGNORECASE)
+    # What a person wrote anew takes the place of the old; a preview goes when it is used or old.
+    allowed = {
+        ("memory_app.operations.changing", "session_facet"),
+        ("memory_app.operations.closing", "preview"),
+        ("memory_app.operations.closing", "previewed_session"),
+        ("memory_app.operations.previewing", "preview"),
+        ("memory_app.operations.previewing", "previewed_session"),
+    }
+    found = {
+        (name, match.group(1))
+        for name, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for match in deleting.finditer(node.value)
+    }
+    assert found == allowed

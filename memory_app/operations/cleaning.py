@@ -1,7 +1,6 @@
 """One run of cleanup: finish what was interrupted, count what expired, purge what is due, scrub.
 
-Sessions expire by the moment, not by this run; it removes those whose grace is over. Each batch is
-a transaction of its own that looks again, under the lock, whether a session is due. Several runs
+Sessions expire by the moment, not by this run; it removes those whose grace is over. Several runs
 may go at once and any may be killed: what it left is closed at every door, and the next goes on.
 """
 
@@ -9,27 +8,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from memory_app.errors import Refusal
-from memory_app.models import ReceiptKind
 from memory_app.moments import DAY
 from memory_app.operations.attesting import keep_audit_log
-from memory_app.operations.auditing import CLEANUP
-from memory_app.operations.closing import close_due, lock_due
+from memory_app.operations.enforcing import Enforcement
 from memory_app.operations.falling_due import Due, Found, add_up, count_due, find_namespaces
-from memory_app.operations.journal import file_removals
 from memory_app.operations.policies import finish_policies
 from memory_app.operations.previewing import VALID_FOR, forget_previews
-from memory_app.operations.purging import delete_closed, finish_purges
-from memory_app.operations.receipts import Act, close_receipt, lock_counts, open_receipt
+from memory_app.operations.purging import finish_purges
 from memory_app.operations.scrubbing import Scrubbing, look_whether_due, scrub
 from memory_app.operations.tallying import count_namespaces
 from memory_app.storage import Database, engine
 
-# How many sessions one transaction closes; the messages it deletes have a bound of their own.
-BATCH_SIZE: Final = 200
+# How many sessions one transaction takes at most; fewer when they take too long (pacing.py).
+BATCH_SIZE: Final = 1_000
 # How long it is known what a run did: as long as the audit log is kept.
 _KEPT: Final = 400 * DAY
 
@@ -140,8 +134,7 @@ def _recorded(
         yield run, expired, held
     except BaseException as problem:
         # Its kind alone: what an error says may quote what was handled.
-        code = problem.code if isinstance(problem, Refusal) else type(problem).__name__
-        progress.complete, progress.problem = False, code
+        progress.problem = problem.code if isinstance(problem, Refusal) else type(problem).__name__
         raise
     finally:
         engine().write(lambda db: _finish(db, run, progress, now))
@@ -197,81 +190,13 @@ def _purge_due(
     run: int, namespace_id: int, batch_size: int, progress: _Progress, now: int | None
 ) -> bool:
     """Purge what is due in a namespace, under one receipt; tell whether nothing is left."""
-    receipt: str | None = None
-    purged = Due()
-    done = False
-    try:
-        while not done and not progress.is_over():
-            work = partial(_batch, namespace_id=namespace_id, receipt=receipt, size=batch_size)
-            receipt, batch, done = engine().write(partial(work, now=now))
-            purged = purged.plus(batch)
-            progress.purged = progress.purged.plus(batch)
-    finally:
-        if receipt is not None:
-            _close(receipt, now)
-            part = Found(0, purged, 0)
-            engine().write(lambda db: _add_to_part(db, run, namespace_id, part, receipt))
-            file_removals()
-    return done
-
-
-def _batch(
-    db: Database, *, namespace_id: int, receipt: str | None, size: int, now: int | None
-) -> tuple[str | None, Due, bool]:
-    """Close and delete one batch; return the receipt, what was purged and whether that was all.
-
-    Sessions that are closed are deleted before others are closed: a run that stops here leaves
-    nothing hidden that it would not have removed.
-    """
-    moment = now or db.now()
-    if receipt is not None and _is_closed(db, receipt):
-        receipt = None
-    waiting = receipt is not None and _has_closed(db, receipt)
-    due = [] if waiting else lock_due(db, namespace_id, size, moment)
-    if not waiting and not due:
-        return receipt, Due(), True
-    if receipt is None:
-        receipt = open_receipt(db, Act(namespace_id, ReceiptKind.CLEANUP, CLEANUP), 0, moment)
-    counts = lock_counts(db, receipt)
-    before = _counted(counts)
-    counts["previewed"] += len(due)
-    counts["held"] += close_due(db, receipt, namespace_id, due, moment)
-    delete_closed(db, receipt, counts, moment)
-    after = _counted(counts)
-    purged = Due(
-        after.sessions - before.sessions,
-        after.messages - before.messages,
-        after.bytes - before.bytes,
+    enforcement = Enforcement(
+        namespace_id=namespace_id, most=batch_size, is_over=progress.is_over, now=now
     )
-    return receipt, purged, False
-
-
-def _counted(counts: dict[str, int]) -> Due:
-    return Due(counts["sessions"], counts["messages"], counts["bytes"])
-
-
-def _has_closed(db: Database, receipt: str) -> bool:
-    """Tell whether sessions are closed under the receipt and not yet deleted."""
-    row = db.row("SELECT 1 FROM agent_session WHERE purge_receipt = %s LIMIT 1", (receipt,))
-    return row is not None
-
-
-def _is_closed(db: Database, receipt: str) -> bool:
-    """Tell whether another run took this one for dead and finished its receipt."""
-    row = db.row("SELECT 1 FROM receipt WHERE id = %s AND purged_at IS NOT NULL", (receipt,))
-    return row is not None
-
-
-def _close(receipt: str, now: int | None) -> None:
-    """Delete what is still closed under the receipt, and finish it."""
-
-    def work(db: Database) -> bool:
-        moment = now or db.now()
-        counts = lock_counts(db, receipt)
-        if delete_closed(db, receipt, counts, moment):
-            return False
-        close_receipt(db, receipt, counts, moment)
-        return True
-
-    while not engine().write(work):
-        pass
+    try:
+        return enforcement.run()
+    finally:
+        progress.purged = progress.purged.plus(enforcement.purged)
+        if (receipt := enforcement.receipt) is not None:
+            part = Found(0, enforcement.purged, 0)
+            engine().write(lambda db: _add_to_part(db, run, namespace_id, part, receipt))

@@ -4,19 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from memory_app import conf
 from memory_app.models import ReceiptKind
-from memory_app.models.message import SEQ_BITS
 from memory_app.operations.auditing import REPLAY
 from memory_app.operations.browsing import SessionFilter, where
 from memory_app.operations.receipts import enter_subjects
-from memory_app.operations.sparing import held_among
+from memory_app.operations.sparing import await_holds, held_among
 from memory_app.storage import Database
 from memory_app.storage.engine import Row
 from memory_app.storage.statements import HELD
-
-# How many sessions one transaction closes: their writers wait for it.
-_AT_ONCE: Final = 500
 
 
 class Shown(NamedTuple):
@@ -37,25 +32,28 @@ def read_filter(wanted: str | None) -> SessionFilter | None:
     return None if wanted is None else SessionFilter(**json.loads(wanted))
 
 
-def close_next(db: Database, receipt: str, counts: dict[str, int], now: int) -> bool:
+def close_next(db: Database, receipt: str, counts: dict[str, int], limit: int, now: int) -> int:
     """Close the next sessions of a receipt, and count why others are left.
 
     Of a preview a session is purged only as it was shown: unchanged, still matching, not held. An
-    erasure takes all that match. Returns whether there was anything to do.
+    erasure takes all that match. Returns how many sessions were looked at.
     """
     preview = db.row(_PREVIEW, (receipt,))
     if preview is None:
-        return False
+        return 0
     token, namespace_id, wanted, kind = preview
     if kind == ReceiptKind.ERASURE:
-        return _close_subject(db, receipt, namespace_id, read_filter(wanted), counts, now)
+        rows = _lock_subject(db, namespace_id, read_filter(wanted), limit, now)
+        counts["previewed"] += len(rows)
+        close(db, receipt, namespace_id, rows, now)
+        return len(rows)
     rows = db.rows(
         f"SELECT {SHOWN_COLUMNS} FROM previewed_session p WHERE p.preview_id = %s"
         " ORDER BY p.number LIMIT %s",
-        (token, _AT_ONCE),
+        (token, limit),
     )
     if not rows:
-        return False
+        return 0
     shown = [Shown(*row) for row in rows]
     found = _lock(db, namespace_id, [one.number for one in shown], read_filter(wanted), now)
     held = held_among(db, namespace_id, list(found), now)
@@ -75,7 +73,7 @@ def close_next(db: Database, receipt: str, counts: dict[str, int], now: int) -> 
         "DELETE FROM previewed_session WHERE preview_id = %s AND number <= %s",
         (token, shown[-1].number),
     )
-    return True
+    return len(shown)
 
 
 _PREVIEW: Final = (
@@ -84,25 +82,17 @@ _PREVIEW: Final = (
 )
 
 
-def _close_subject(
-    db: Database,
-    receipt: str,
-    namespace_id: int,
-    wanted: SessionFilter | None,
-    counts: dict[str, int],
-    now: int,
-) -> bool:
-    """Close the next sessions of a subject, whatever their condition; held ones too."""
+def _lock_subject(
+    db: Database, namespace_id: int, wanted: SessionFilter | None, limit: int, now: int
+) -> list[Row]:
+    """Lock the next sessions of a subject, whatever their condition; held ones too."""
     assert wanted is not None, "an erasure names its subject"
     matches, parameters = where(wanted, namespace_id, now)
-    rows = db.rows(
+    return db.rows(
         "SELECT s.id, 0, 0, 0, 0, s.session_id, s.user_id FROM agent_session s"
         f" WHERE {matches} AND s.purge_receipt IS NULL ORDER BY s.id LIMIT %s {{for_update}}",
-        (*parameters, _AT_ONCE),
+        (*parameters, limit),
     )
-    counts["previewed"] += len(rows)
-    close(db, receipt, namespace_id, rows, now)
-    return bool(rows)
 
 
 def forget_shown(db: Database, receipt: str) -> None:
@@ -127,8 +117,8 @@ def _lock(
         "SELECT s.id, s.revision, s.last_activity_at, s.expires_at, s.ended_at, s.session_id,"
         f" s.user_id, CASE WHEN {matches} THEN 1 ELSE 0 END"
         " FROM agent_session s WHERE s.purge_receipt IS NULL"
-        f" AND s.id IN ({', '.join(['%s'] * len(numbers))}) ORDER BY s.id {{for_update}}",
-        (*parameters, *numbers),
+        " AND s.id {among} ORDER BY s.id {for_update}",
+        (*parameters, db.array(numbers)),
     )
     return {row[0]: row for row in rows}
 
@@ -168,14 +158,12 @@ def close_due(db: Database, receipt: str, namespace_id: int, due: list[Row], now
 
 def close(db: Database, receipt: str, namespace_id: int, sessions: Sequence[Row], now: int) -> None:
     """Close locked sessions at every door under a receipt."""
-    for start in range(0, len(sessions), _AT_ONCE):
-        some = sessions[start : start + _AT_ONCE]
-        db.run(
-            "UPDATE agent_session SET ended_at = coalesce(ended_at, %s), purge_receipt = %s"
-            f" WHERE id IN ({', '.join(['%s'] * len(some))})",
-            (now, receipt, *(row[0] for row in some)),
-        )
-        enter_subjects(db, receipt, namespace_id, [(row[5], row[6]) for row in some])
+    db.run(
+        "UPDATE agent_session SET ended_at = coalesce(ended_at, %s), purge_receipt = %s"
+        " WHERE id {among}",
+        (now, receipt, db.array([row[0] for row in sessions])),
+    )
+    enter_subjects(db, receipt, namespace_id, [(row[5], row[6]) for row in sessions])
 
 
 def keep_filter(wanted: SessionFilter | None) -> str | None:
@@ -186,43 +174,70 @@ def keep_filter(wanted: SessionFilter | None) -> str | None:
     return json.dumps(fields | {"tags": list(wanted.tags)}, ensure_ascii=False)
 
 
-def spare_closed(db: Database, receipt: str, counts: dict[str, int], limit: int, now: int) -> bool:
-    """Put back those of the next closed sessions that a hold was placed on meanwhile.
+class Closed(NamedTuple):
+    """A session that is closed under a receipt, and what is left of it, by its counters."""
 
-    What is left of them is kept; a session that had begun to be removed is counted anew. Those of
-    an erasure stay closed, which is told: they are restricted, and removed after the release. A
-    replay is not stopped: a hold that a backup brought back was released before the removal.
+    number: int
+    uid: str
+    namespace: str
+    namespace_id: int
+    created_at: int
+    expires_at: int
+    messages: int
+    bytes: int
+    is_held: int
+
+
+def take_closed(
+    db: Database, receipt: str, counts: dict[str, int], limit: int, now: int
+) -> list[Closed]:
+    """Return the next closed sessions that may be removed; put back what is held meanwhile.
+
+    What is left of those is kept. Those of an erasure stay closed: they are restricted, and removed
+    after the release. A replay is not stopped: a hold that a backup brought back was released
+    before the removal.
     """
     row = db.row(
         "SELECT namespace_id, requested_at, kind, actor FROM receipt WHERE id = %s", (receipt,)
     )
     assert row is not None, "it is locked"
     namespace_id, requested_at, kind, actor = row
-    if actor == REPLAY:
-        return False
-    numbers = [number for (number,) in db.rows(_NEXT_CLOSED, (receipt, limit))]
-    held = held_among(db, namespace_id, numbers, now)
+    await_holds(db, namespace_id)
     if kind == ReceiptKind.ERASURE:
-        return True
-    for number in sorted(held, reverse=True):
-        keys = (number << SEQ_BITS, (number << SEQ_BITS) + conf.MAX_SEQ)
-        measured = db.row(_MEASURE, keys)
-        assert measured is not None, "an aggregate has one row"
-        db.run(_PUT_BACK, (*(int(value) for value in measured), requested_at, number))
-        db.run(_LEAVE_EXPIRED, (now, now, number, now))
-        counts["held"] += 1
-    return False
+        found = db.rows(f"{_CLOSED}{_FREE} ORDER BY s.id LIMIT %s", (now, receipt, now, limit))
+        restricted = db.row(f"{_COUNT_CLOSED}{_RESTRICTED}", (receipt, now))
+        assert restricted is not None, "an aggregate has one row"
+        counts["held"] = int(restricted[0])
+        return [Closed(*one) for one in found]
+    found = db.rows(f"{_CLOSED} ORDER BY s.id LIMIT %s", (now, receipt, limit))
+    closed = [Closed(*one) for one in found]
+    if actor == REPLAY:
+        return closed
+    for one in reversed(closed):
+        if one.is_held:
+            db.run(_REOPEN, (requested_at, one.number))
+            db.run(_LEAVE_EXPIRED, (now, now, one.number, now))
+            counts["held"] += 1
+    return [one for one in closed if not one.is_held]
 
 
-def reopen(db: Database, receipt: str, now: int) -> bool:
-    """Put back the next sessions of a purge that was cancelled; tell whether there were any."""
+def are_left(db: Database, receipt: str, now: int) -> bool:
+    """Tell whether sessions are closed under a receipt that can be removed by and by."""
+    kind = db.row("SELECT kind FROM receipt WHERE id = %s", (receipt,))
+    free, values = (_FREE, (now,)) if kind == (ReceiptKind.ERASURE,) else ("", ())
+    left = f"SELECT 1 FROM agent_session s WHERE s.purge_receipt = %s{free} LIMIT 1"
+    return db.row(left, (receipt, *values)) is not None
+
+
+def reopen(db: Database, receipt: str, limit: int, now: int) -> int:
+    """Put back the next sessions of a purge that was cancelled; return how many."""
     row = db.row("SELECT requested_at FROM receipt WHERE id = %s", (receipt,))
     assert row is not None, "it is locked"
-    numbers = db.rows(_LAST_CLOSED, (receipt, _AT_ONCE))
+    numbers = db.rows(_LAST_CLOSED, (receipt, limit))
     for (number,) in numbers:
         db.run(_REOPEN, (row[0], number))
         db.run(_LEAVE_EXPIRED, (now, now, number, now))
-    return bool(numbers)
+    return len(numbers)
 
 
 # The last begun first: of several of one id only that can have been live.
@@ -230,22 +245,22 @@ _LAST_CLOSED: Final = (
     "SELECT s.id FROM agent_session s WHERE s.purge_receipt = %s ORDER BY s.id DESC LIMIT %s"
     " {for_update}"
 )
-_NEXT_CLOSED: Final = (
-    "SELECT s.id FROM agent_session s WHERE s.purge_receipt = %s ORDER BY s.id LIMIT %s"
+_CLOSED: Final = (
+    "SELECT s.id, s.uid, n.name, s.namespace_id, s.created_at, s.expires_at, s.message_count,"
+    " s.size_bytes,"
+    f" CASE WHEN {HELD} OR s.purge_not_before > %s THEN 1 ELSE 0 END"
+    " FROM agent_session s JOIN namespace n ON n.id = s.namespace_id WHERE s.purge_receipt = %s"
 )
-_MEASURE: Final = (
-    "SELECT count(*), coalesce(sum(tokens), 0), coalesce(sum(size_bytes), 0)"
-    " FROM message WHERE id > %s AND id <= %s"
-)
+_COUNT_CLOSED: Final = "SELECT count(*) FROM agent_session s WHERE s.purge_receipt = %s"
+# Of an erasure what is held stays, restricted, until a day after the release.
+_RESTRICTED: Final = f" AND ({HELD} OR s.purge_not_before > %s)"
+_FREE: Final = f" AND NOT {HELD} AND s.purge_not_before <= %s"
 # It lives again if it was ended by being closed, and no other session of its id has begun.
 _OPEN: Final = (
     "purge_receipt = NULL, ended_at = CASE WHEN s.ended_at >= %s AND NOT EXISTS"
     " (SELECT 1 FROM agent_session o WHERE o.namespace_id = s.namespace_id"
     " AND o.session_id = s.session_id AND o.ended_at IS NULL) THEN NULL ELSE s.ended_at END"
     " WHERE s.id = %s"
-)
-_PUT_BACK: Final = (
-    f"UPDATE agent_session AS s SET message_count = %s, token_count = %s, size_bytes = %s, {_OPEN}"
 )
 _REOPEN: Final = f"UPDATE agent_session AS s SET {_OPEN}"
 # Another session has taken its id, so it comes back as one that was ended: its grace begins.

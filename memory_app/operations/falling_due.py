@@ -27,6 +27,10 @@ class Due:
             self.bytes + other.bytes,
         )
 
+    def minus(self, other: "Due") -> "Due":
+        """Return by how much this is more."""
+        return self.plus(Due(-other.sessions, -other.messages, -other.bytes))
+
 
 class Found(NamedTuple):
     """What a run finds in a namespace: how many expired since the last, what is due, what held."""

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, NamedTuple
 
 from memory_app import conf, moments
 from memory_app.errors import StorageFull, Unavailable
@@ -19,12 +19,28 @@ Ranges = Sequence[tuple[int, int]] | str
 _AT_ONCE = 1_000
 
 
-def enter_removal(db: Database, *, namespace: str, uid: str, ranges: Ranges, now: int) -> None:
-    """Write a removal into the journal, in the transaction that removes."""
-    db.run(
-        "INSERT INTO erasure (at, namespace, uid, ranges, filed) VALUES (%s, %s, %s, %s, %s)",
-        (now, namespace, uid, json.dumps(ranges), False),
-    )
+class JournalEntry(NamedTuple):
+    """What is removed: places of the session of a uid, or all of it."""
+
+    uid: str
+    ranges: Ranges = ALL
+
+
+def enter_removals(
+    db: Database, *, namespace: str, removals: Sequence[JournalEntry], now: int
+) -> None:
+    """Write removals into the journal, in the transaction that removes."""
+    rows = [(now, namespace, one.uid, json.dumps(one.ranges), False) for one in removals]
+    db.insert_new("erasure", _COLUMNS, rows)
+
+
+_COLUMNS: Final = {
+    "at": "bigint",
+    "namespace": "text",
+    "uid": "text",
+    "ranges": "text",
+    "filed": "boolean",
+}
 
 
 def journal_path() -> Path:
@@ -74,8 +90,5 @@ _PENDING = (
 
 
 def _mark_filed(ids: Sequence[int]) -> None:
-    engine().write(
-        lambda db: db.run_many(
-            "UPDATE erasure SET filed = %s WHERE id = %s", [(True, number) for number in ids]
-        )
-    )
+    filed = "UPDATE erasure SET filed = %s WHERE id {among}"
+    engine().write(lambda db: db.run(filed, (True, db.array(ids))))

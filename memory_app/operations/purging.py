@@ -9,15 +9,15 @@ killed leaves sessions that are closed at every door and a receipt that is not f
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
 
-from memory_app import conf
 from memory_app.models import AuditAct, ReceiptKind
-from memory_app.models.message import SEQ_BITS
 from memory_app.operations.auditing import About, Entry, write_entry
-from memory_app.operations.closing import close_next, forget_shown, reopen, spare_closed
-from memory_app.operations.journal import ALL, enter_removal, file_removals
+from memory_app.operations.closing import close_next, forget_shown, reopen
+from memory_app.operations.emptying import SESSION_ROWS, delete_closed
+from memory_app.operations.journal import file_removals
 from memory_app.operations.keys import Caller
+from memory_app.operations.pacing import Pace
 from memory_app.operations.receipts import (
     Act,
     ReceiptView,
@@ -28,17 +28,8 @@ from memory_app.operations.receipts import (
     read_receipt,
     write_counts,
 )
-from memory_app.operations.removing import delete_content_rows
 from memory_app.operations.sparing import refuse_purge
-from memory_app.operations.tallying import Gone, note_gone
 from memory_app.storage import Database, engine
-from memory_app.storage.statements import HELD
-
-# How many messages one transaction deletes: writers wait for it, a tenth of a second at most.
-BATCH: Final = 2_000
-
-# Everything that holds content of a session besides its messages, with the column that names it.
-_PARTS: Final = (("session_document", "session_id"), ("session_facet", "session_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +47,27 @@ def delete_session(*, caller: Caller, session_id: str, now: int | None = None) -
     """
     caller.require("purge")
 
-    def hide(db: Database) -> tuple[list[str], str | None]:
+    def hide(db: Database, size: int) -> tuple[tuple[list[str], str | None], int]:
         sessions = db.rows(_LOCK_ALL, (caller.namespace_id, session_id))
         moment = now or db.now()
         unfinished = _deletions(db, {receipt for _, _, receipt in sessions if receipt})
         fresh = [(number, user_id) for number, user_id, receipt in sessions if not receipt]
         if not fresh:
-            return unfinished, unfinished[-1] if unfinished else None
+            return (unfinished, unfinished[-1] if unfinished else None), 0
         refuse_purge(db, caller.namespace_id, [number for number, _ in fresh], moment)
         receipt = _hide(db, caller, session_id, fresh, moment)
-        if _step(db, receipt, moment):
+        goes_on, done = _step(db, size, receipt=receipt, now=moment)
+        if goes_on:
             unfinished.append(receipt)
         about, counts = About("receipt", receipt), {"sessions": len(fresh)}
         entry = Entry(caller.name, AuditAct.SESSION_DELETE, caller.namespace, about, counts)
         write_entry(db, entry, moment)
-        return unfinished, receipt
+        return (unfinished, receipt), done
 
-    unfinished, receipt = engine().write(hide)
+    pace = Pace()
+    unfinished, receipt = pace.step(hide)
     for one in unfinished:
-        finish_receipt(one, now=now)
+        finish_receipt(one, now=now, pace=pace)
     # Also when nothing is there: a call that failed after its removals may be repeated now.
     file_removals()
     if receipt is None:
@@ -132,17 +125,23 @@ def finish_purges(
 
 _QUEUED = "SELECT receipt FROM preview WHERE receipt IS NOT NULL"
 _UNFINISHED = (
-    f"SELECT purge_receipt FROM agent_session WHERE purge_receipt IS NOT NULL UNION {_QUEUED}"
-    # Whose last session was put back or removed, but which nobody has closed since.
-    " UNION SELECT p.receipt FROM purge p JOIN receipt r ON r.id = p.receipt"
-    " WHERE r.purged_at IS NULL"
+    "SELECT r.id FROM receipt r WHERE r.purged_at IS NULL AND r.scrubbed_at IS NULL"
+    # What an erasure left restricted is looked at again: it may have been released.
+    " UNION SELECT s.purge_receipt FROM agent_session s WHERE s.purge_receipt IS NOT NULL"
 )
 
 
-def finish_receipt(receipt: str, *, seconds: float | None = None, now: int | None = None) -> bool:
+def finish_receipt(
+    receipt: str,
+    *,
+    seconds: float | None = None,
+    now: int | None = None,
+    pace: Pace | None = None,
+) -> bool:
     """Go on with a purge until it is done, or for so many seconds; tell whether it is done."""
     deadline = None if seconds is None else time.monotonic() + seconds
-    while engine().write(lambda db: _step(db, receipt, now or db.now())):
+    pace = pace or Pace()
+    while pace.step(partial(_step, receipt=receipt, now=now)):
         if deadline is not None and time.monotonic() > deadline:
             return False
     return True
@@ -151,16 +150,21 @@ def finish_receipt(receipt: str, *, seconds: float | None = None, now: int | Non
 def close_all(receipt: str, now: int | None = None) -> None:
     """Close all sessions of a purge at every door, before the first is removed."""
 
-    def step(db: Database) -> bool:
-        return _is_wanted(db, receipt) and _close_some(db, receipt, now or db.now())
+    def step(db: Database, size: int) -> tuple[bool, int]:
+        if not _is_wanted(db, receipt):
+            return False, 0
+        closed = _close_some(db, receipt, size, now or db.now())
+        return closed > 0, closed * SESSION_ROWS
 
-    while engine().write(step):
+    pace = Pace()
+    while pace.step(step):
         pass
 
 
-def _close_some(db: Database, receipt: str, now: int) -> bool:
+def _close_some(db: Database, receipt: str, size: int, now: int) -> int:
+    """Close the next sessions of a purge, about so many rows; return how many were looked at."""
     counts = lock_counts(db, receipt)
-    closed = close_next(db, receipt, counts, now)
+    closed = close_next(db, receipt, counts, max(1, size // SESSION_ROWS), now)
     if closed:
         write_counts(db, receipt, counts)
     return closed
@@ -177,116 +181,29 @@ def _is_cancelled(db: Database, receipt: str) -> bool:
     return db.row(sql, (receipt,)) is not None
 
 
-def _step(db: Database, receipt: str, now: int) -> int:
-    """Close or delete the next batch under a receipt; return how many sessions are left."""
+def _step(db: Database, size: int, *, receipt: str, now: int | None) -> tuple[bool, int]:
+    """Close or delete the next batch under a receipt; tell whether more is left, and the rows."""
+    moment = now or db.now()
     if not _is_wanted(db, receipt):
-        return _undo_some(db, receipt, now)
-    if _close_some(db, receipt, now):
-        return 1
+        return _undo_some(db, receipt, size, moment)
+    closed = _close_some(db, receipt, size, moment)
+    if closed:
+        return True, closed * SESSION_ROWS
     forget_shown(db, receipt)
     counts = lock_counts(db, receipt)
-    left = delete_closed(db, receipt, counts, now)
+    left, rows = delete_closed(db, receipt, counts, size, moment)
     if not left:
-        close_receipt(db, receipt, counts, now)
-    return left
+        close_receipt(db, receipt, counts, moment)
+    return left, rows
 
 
-def _undo_some(db: Database, receipt: str, now: int) -> int:
+def _undo_some(db: Database, receipt: str, size: int, now: int) -> tuple[bool, int]:
     """Put back some of what a cancelled purge has closed; at the end its receipt goes."""
     if db.row("SELECT 1 FROM receipt WHERE id = %s", (receipt,)) is None:
-        return 0
-    if reopen(db, receipt, now):
-        return 1
+        return False, 0
+    reopened = reopen(db, receipt, max(1, size // SESSION_ROWS), now)
+    if reopened:
+        return True, reopened * SESSION_ROWS
     db.run("DELETE FROM receipt_subject WHERE receipt_id = %s", (receipt,))
     db.run("DELETE FROM receipt WHERE id = %s", (receipt,))
-    return 0
-
-
-def delete_closed(db: Database, receipt: str, counts: dict[str, int], now: int) -> int:
-    """Delete up to a batch of the sessions closed under a receipt; return how many are left."""
-    budget = BATCH
-    restricts = spare_closed(db, receipt, counts, budget, now)
-    free, values = (_FREE, (receipt, now)) if restricts else ("", (receipt,))
-    removed = counts["sessions"] + counts["messages"]
-    gone: list[Gone] = []
-    while budget > 0:
-        session = db.row(_NEXT.replace("{free}", free), values)
-        if session is None:
-            break
-        number, uid, namespace, *facts = session
-        messages, size, last = _measure_batch(db, number, budget)
-        if messages:
-            delete_content_rows(db, number, 1, last)
-        counts["messages"] += messages
-        counts["bytes"] += size
-        budget -= messages
-        if messages == 0 or budget > 0:
-            _remove_session(db, number, uid, namespace, counts, now)
-            gone.append(Gone(*facts))
-            budget -= 1
-        else:
-            enter_removal(db, namespace=namespace, uid=uid, ranges=[(1, last)], now=now)
-    if restricts:
-        counts["held"] = _count_closed(db, receipt) - _count_closed(db, receipt, free, values)
-        if counts["sessions"] + counts["messages"] > removed:
-            # A part that was held is removed after the rest: the receipt is open again.
-            db.run(
-                "UPDATE receipt SET purged_at = NULL, scrubbed_at = NULL WHERE id = %s", values[:1]
-            )
-    write_counts(db, receipt, counts)
-    note_gone(db, gone, now)
-    return _count_closed(db, receipt, free, values)
-
-
-def _count_closed(
-    db: Database, receipt: str, free: str = "", values: tuple[Any, ...] | None = None
-) -> int:
-    sql = f"SELECT count(*) FROM agent_session s WHERE s.purge_receipt = %s{free}"
-    row = db.row(sql, values or (receipt,))
-    return int(row[0]) if row else 0
-
-
-_NEXT = (
-    "SELECT s.id, s.uid, n.name, s.namespace_id, s.created_at, s.expires_at"
-    " FROM agent_session s JOIN namespace n ON n.id = s.namespace_id"
-    " WHERE s.purge_receipt = %s{free} ORDER BY s.id LIMIT 1"
-)
-# Of an erasure what is held stays, restricted, until a day after the release.
-_FREE: Final = f" AND NOT {HELD} AND s.purge_not_before <= %s"
-
-
-def _measure_batch(db: Database, number: int, budget: int) -> tuple[int, int, int]:
-    """Return how many messages come next, their bytes, and the place of the last."""
-    row = db.row(
-        "SELECT count(*), coalesce(sum(b.size_bytes), 0), max(b.id) FROM"
-        " (SELECT id, size_bytes FROM message WHERE id > %s AND id <= %s ORDER BY id LIMIT %s) b",
-        (number << SEQ_BITS, (number << SEQ_BITS) + conf.MAX_SEQ, budget),
-    )
-    assert row is not None
-    return int(row[0]), int(row[1]), (row[2] or 0) & conf.MAX_SEQ
-
-
-def _remove_session(
-    db: Database, number: int, uid: str, namespace: str, counts: dict[str, int], now: int
-) -> None:
-    """Remove the rest of a session, enter it into the journal and look whether anything is left."""
-    for table, column in _PARTS:
-        db.run(f"DELETE FROM {table} WHERE {column} = %s", (number,))
-    db.run("DELETE FROM agent_session WHERE id = %s", (number,))
-    enter_removal(db, namespace=namespace, uid=uid, ranges=ALL, now=now)
-    counts["sessions"] += 1
-    counts["remaining"] += _remaining(db, number)
-
-
-def _remaining(db: Database, number: int) -> int:
-    """Count the rows of a session that are still there: the check that nothing is left."""
-    checks = [("agent_session", "id"), *_PARTS]
-    total = 0
-    for table, column in checks:
-        row = db.row(f"SELECT count(*) FROM {table} WHERE {column} = %s", (number,))
-        total += int(row[0]) if row else 0
-    row = db.row(
-        "SELECT count(*) FROM message WHERE id > %s AND id <= %s",
-        (number << SEQ_BITS, (number << SEQ_BITS) + conf.MAX_SEQ),
-    )
-    return total + (int(row[0]) if row else 0)
+    return False, 0

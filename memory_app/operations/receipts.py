@@ -80,8 +80,14 @@ def lock_counts(db: Database, receipt: str) -> dict[str, int]:
     """Lock a receipt and return what it has counted so far."""
     row = db.row("SELECT s.counts FROM receipt s WHERE s.id = %s {for_update}", (receipt,))
     assert row is not None
-    counts: dict[str, int] = row[0] if isinstance(row[0], dict) else json.loads(row[0])
-    return counts
+    return _object(row[0])
+
+
+def lock_open_counts(db: Database, receipt: str) -> dict[str, int] | None:
+    """Lock a receipt and return what it has counted; None when it is finished."""
+    counts = lock_counts(db, receipt)
+    finished = db.row("SELECT 1 FROM receipt WHERE id = %s AND purged_at IS NOT NULL", (receipt,))
+    return None if finished else counts
 
 
 def write_counts(db: Database, receipt: str, counts: dict[str, int]) -> None:
@@ -117,10 +123,8 @@ def enter_subjects(
         for kind, name in zip(("session", "user"), names, strict=True)
         if name is not None
     }
-    db.run_many(
-        "INSERT INTO receipt_subject (receipt_id, digest) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-        [(receipt, digest) for digest in sorted(digests)],
-    )
+    columns = {"receipt_id": "text", "digest": "bytea"}
+    db.insert_new("receipt_subject", columns, [(receipt, digest) for digest in sorted(digests)])
 
 
 def subject_digest(namespace_id: int, kind: str, name: str) -> bytes:

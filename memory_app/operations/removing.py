@@ -2,20 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from memory_app import conf
 from memory_app.errors import RevisionConflict
 from memory_app.models.snapshot import Event, SessionSnapshot
-from memory_app.operations.journal import enter_removal, file_removals
+from memory_app.operations.deleting import Span, delete_messages
+from memory_app.operations.journal import JournalEntry, enter_removals, file_removals
 from memory_app.operations.keys import Caller
 from memory_app.operations.opening import find_uid, lock_live, refuse_expired
+from memory_app.operations.pacing import Pace
 from memory_app.operations.sparing import refuse_held
 from memory_app.storage import Database, engine
 from memory_app.storage.statements import EVENT_COLUMNS
 
-# How many messages one transaction removes: other writers wait for it.
-_BATCH: Final = 10_000
 _LARGEST_OFFSET: Final = 2**62
 
 
@@ -80,36 +81,48 @@ def _remove_one(caller: Caller, target: Target, pick: Pick, now: int | None) -> 
 def clear_messages(*, caller: Caller, target: Target, now: int | None = None) -> Removed:
     """Remove all messages that a session has at this moment; the session stays.
 
-    More than a batch are removed oldest first in several transactions, so that no writer waits for
-    all of them; each leaves the session's counters right.
+    Many are removed oldest first in several transactions, so that no writer waits for all of them;
+    each leaves the session's counters right.
     """
     caller.require("write")
-    state = {"number": 0, "last": 0, "deleted": 0}
-
-    def work(db: Database) -> Removed:
-        first = state["last"] == 0
-        session, moment = lock_target(
-            db, caller, target if first else Target(session_id=target.session_id), now
-        )
-        if session is None or session.number != (state["number"] or session.number):
-            # Ended since the last step; what another began under its id is not meant.
-            return Removed(0, session, moment)
-        state["number"] = session.number
-        state["last"] = state["last"] or session.last_seq
-        end = _end_of_batch(db, session, state["last"])
-        if end is None:
-            return Removed(0, session, moment)
-        count = _remove_range(db, caller, session, 1, end, moment, counts=first)
-        return Removed(count, reread(db, caller, session, moment), moment)
-
-    removed = engine().write(work)
-    while removed.deleted:
-        state["deleted"] += removed.deleted
-        if removed.deleted < _BATCH:
-            break
-        removed = engine().write(work)
+    clearing = _Clearing(caller, target)
+    pace = Pace()
+    removed = pace.step(partial(clearing.step, now=now))
+    while clearing.goes_on:
+        removed = pace.step(partial(clearing.step, now=now))
     file_removals()
-    return Removed(state["deleted"], removed.session, removed.now)
+    return Removed(clearing.deleted, removed.session, removed.now)
+
+
+class _Clearing:
+    """A clear under way: which session it began with, and up to which of its places."""
+
+    def __init__(self, caller: Caller, target: Target) -> None:
+        self.caller = caller
+        self.target = target
+        self.number: int | None = None
+        self.last = 0
+        self.deleted = 0
+        self.goes_on = False
+
+    def step(self, db: Database, size: int, *, now: int | None) -> tuple[Removed, int]:
+        """Remove the next messages, at most so many; return the session and how many went."""
+        first = self.number is None
+        target = self.target if first else Target(session_id=self.target.session_id)
+        session, moment = lock_target(db, self.caller, target, now)
+        if session is None or (not first and session.number != self.number):
+            # Ended since the last step; what another began under its id is not meant.
+            self.goes_on = False
+            return Removed(0, session, moment), 0
+        if first:
+            self.number, self.last = session.number, session.last_seq
+        end = _end_of_batch(db, session, self.last, size)
+        self.goes_on = end is not None and end < self.last
+        if end is None:
+            return Removed(0, session, moment), 0
+        count = _remove_range(db, self.caller, session, 1, end, moment, counts=first)
+        self.deleted += count
+        return Removed(count, reread(db, self.caller, session, moment), moment), count
 
 
 def lock_target(
@@ -157,19 +170,19 @@ def _nth(db: Database, session: SessionSnapshot, order: str, place: int) -> Even
     return Event(*row) if row else None
 
 
-def _end_of_batch(db: Database, session: SessionSnapshot, last: int) -> int | None:
+def _end_of_batch(db: Database, session: SessionSnapshot, last: int, size: int) -> int | None:
     """Return the last place of the next batch, or None when nothing is left."""
     row = db.row(
         "SELECT max(b.id) FROM (SELECT id FROM message WHERE id > %s AND id <= %s"
         " ORDER BY id LIMIT %s) b",
-        (*_keys(session, 1, last), _BATCH),
+        (*_keys(session, 1, last), size),
     )
     return None if row is None or row[0] is None else row[0] & conf.MAX_SEQ
 
 
 def _keys(session: SessionSnapshot, first: int, last: int) -> tuple[int, int]:
     """Return the keys between which places lie: after the first, up to and with the second."""
-    return (session.number << 32) + first - 1, (session.number << 32) + last
+    return Span(session.number, first, last).keys
 
 
 def _remove_range(
@@ -191,25 +204,18 @@ def _remove_range(
     )
     assert row is not None
     count, tokens, size = (int(value) for value in row)
-    delete_content_rows(db, session.number, first, last)
+    delete_messages(db, [Span(session.number, first, last)])
     db.run(SHRINK, (count, tokens, size, int(counts), session.number))
     enter_places(db, caller, session, first, last, now)
     return count
-
-
-def delete_content_rows(db: Database, number: int, first: int, last: int) -> int:
-    """Delete a session's messages by place, from everywhere a message's text is kept."""
-    return db.run(
-        "DELETE FROM message WHERE id > %s AND id <= %s",
-        ((number << 32) + first - 1, (number << 32) + last),
-    )
 
 
 def enter_places(
     db: Database, caller: Caller, session: SessionSnapshot, first: int, last: int, now: int
 ) -> None:
     """Enter places of a session into the journal."""
-    enter_removal(db, namespace=caller.namespace, uid=session.uid, ranges=[(first, last)], now=now)
+    removals = [JournalEntry(session.uid, [(first, last)])]
+    enter_removals(db, namespace=caller.namespace, removals=removals, now=now)
 
 
 SHRINK = (

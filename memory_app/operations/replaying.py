@@ -16,13 +16,12 @@ from typing import Any, Final, NamedTuple
 from memory_app import conf, moments
 from memory_app.errors import Unavailable
 from memory_app.models import ReceiptKind
-from memory_app.models.message import SEQ_BITS
 from memory_app.operations.auditing import REPLAY
 from memory_app.operations.closing import close
-from memory_app.operations.journal import ALL, enter_removal, file_removals
+from memory_app.operations.deleting import Span, delete_messages
+from memory_app.operations.journal import ALL, JournalEntry, enter_removals, file_removals
 from memory_app.operations.purging import finish_purges, finish_receipt
 from memory_app.operations.receipts import Act, lock_counts, open_receipt, write_counts
-from memory_app.operations.removing import delete_content_rows
 from memory_app.storage import Database, engine
 
 REASON: Final = "removals replayed after a restore"
@@ -152,25 +151,23 @@ def _remove_places(db: Database, session: tuple[Any, ...], first: int, last: int
     """
     number, uid, _, namespace = session[:4]
     count = tokens = size = 0
-    kept = [key & conf.MAX_SEQ for (key,) in db.rows(_KEPT, (*_keys(number, first, last), at))]
+    kept = [key & conf.MAX_SEQ for (key,) in db.rows(_KEPT, (*Span(number, first, last).keys, at))]
     removed = []
     for start, end in zip([first - 1, *kept], [*kept, last + 1], strict=True):
         if end - start < 2:
             continue
-        row = db.row(_MEASURE, _keys(number, start + 1, end - 1))
+        span = Span(number, start + 1, end - 1)
+        row = db.row(_MEASURE, span.keys)
         if row is None or not row[0]:
             continue
-        delete_content_rows(db, number, start + 1, end - 1)
-        removed.append((start + 1, end - 1))
+        delete_messages(db, [span])
+        removed.append((span.first, span.last))
         count, tokens, size = count + int(row[0]), tokens + int(row[1]), size + int(row[2])
     db.run(_SHRINK, (count, tokens, size, int(count > 0), last, number))
     if removed:
-        enter_removal(db, namespace=namespace, uid=uid, ranges=removed, now=at)
+        entry = JournalEntry(uid, removed)
+        enter_removals(db, namespace=namespace, removals=[entry], now=at)
     return count
-
-
-def _keys(number: int, first: int, last: int) -> tuple[int, int]:
-    return (number << SEQ_BITS) + first - 1, (number << SEQ_BITS) + last
 
 
 _KEPT: Final = "SELECT id FROM message WHERE id > %s AND id <= %s AND updated_at >= %s ORDER BY id"

@@ -9,13 +9,11 @@ from memory_app.storage import Database
 from memory_app.storage.statements import HELD
 
 _REFUSAL: Final = "the session is under legal hold; nothing of it is removed or overwritten"
-# How many sessions one query asks for: well below the fewest parameters a build of SQLite allows.
-_AT_ONCE: Final = 500
 
 
 def refuse_held(db: Database, namespace_id: int, number: int) -> None:
     """Raise Held when a session, which is locked, may not be removed from or overwritten."""
-    db.share(_lock(namespace_id))
+    await_holds(db, namespace_id)
     if db.row(f"SELECT 1 FROM agent_session s WHERE s.id = %s AND {HELD}", (number,)):
         raise Held(_REFUSAL)
 
@@ -46,22 +44,18 @@ def held_among(db: Database, namespace_id: int, numbers: Sequence[int], now: int
 def _among(
     db: Database, namespace_id: int, numbers: Sequence[int], condition: str, values: list[int]
 ) -> set[int]:
-    # Asked in a statement of its own: PostgreSQL shows the statement that waited for the locks the
-    # holds as they were before it waited.
+    await_holds(db, namespace_id)
+    sql = f"SELECT s.id FROM agent_session s WHERE s.id {{among}} AND {condition}"
+    return {row[0] for row in db.rows(sql, (db.array(numbers), *values))}
+
+
+def await_holds(db: Database, namespace_id: int) -> None:
+    """Wait for a hold that is being placed, and let none be placed until the transaction ends.
+
+    Holds are then asked for in another statement: PostgreSQL shows one that waited for a lock the
+    holds as they were before it waited.
+    """
     db.share(_lock(namespace_id))
-    found: set[int] = set()
-    for start in range(0, len(numbers), _AT_ONCE):
-        some = numbers[start : start + _AT_ONCE]
-        rows = db.rows(
-            f"SELECT s.id FROM agent_session s WHERE {_one_of(some)} AND {condition}",
-            (*some, *values),
-        )
-        found |= {row[0] for row in rows}
-    return found
-
-
-def _one_of(numbers: Sequence[int]) -> str:
-    return f"s.id IN ({', '.join(['%s'] * len(numbers))})"
 
 
 def await_removals(db: Database, namespace_id: int) -> None:

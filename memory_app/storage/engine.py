@@ -18,6 +18,8 @@ from memory_app.errors import Refusal
 T = TypeVar("T")
 Row = tuple[Any, ...]
 Parameters = Sequence[Any]
+# The columns of a table, with their types on PostgreSQL.
+Columns = Mapping[str, str]
 # A condition on `agent_session s` that names one session, and its parameters.
 Locator = tuple[str, tuple[Any, ...]]
 
@@ -100,6 +102,18 @@ class Database(ABC):
         """Execute a statement once for each set of parameters."""
         if parameters:
             self._raw.cursor().executemany(self.spell(sql), parameters)
+
+    @abstractmethod
+    def array(self, values: Sequence[int]) -> Any:
+        """Return numbers as the one parameter that the marks `among` and `each` take."""
+
+    @abstractmethod
+    def insert_new(self, table: str, columns: Columns, rows: Sequence[Row]) -> None:
+        """Insert rows that no constraint finds there already, all in one go."""
+
+    @abstractmethod
+    def delete_ranges(self, table: str, key: str, ranges: Sequence[tuple[int, int]]) -> int:
+        """Delete rows whose key lies after the first and up to the second; return how many."""
 
     @abstractmethod
     def share(self, lock: tuple[str, int]) -> None:

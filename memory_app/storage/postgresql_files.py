@@ -14,18 +14,9 @@ from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
 
 from memory_app.errors import Invalid, StorageFull, Unavailable
+from memory_app.storage.content import TABLES
 from memory_app.storage.engine import Database
 from memory_app.storage.files import Files
-
-# Every table that held content, or what a filter or a receipt is found by.
-TABLES: Final = (
-    "message",
-    "agent_session",
-    "session_document",
-    "session_facet",
-    "preview",
-    "previewed_session",
-)
 
 
 class PostgreSQLFiles(Files):

@@ -1,6 +1,7 @@
 """SQLite: one writer at a time, so the waiting ones are committed together."""
 
 import fcntl
+import json
 import sqlite3
 import threading
 import time
@@ -16,7 +17,7 @@ from memory_app.conf import MAX_ANSWER_BYTES, MAX_SEQ, data_dir
 from memory_app.errors import Refusal, StorageFull, Unavailable
 from memory_app.moments import process_clock
 from memory_app.storage import statements
-from memory_app.storage.engine import Append, Database, Engine, Locator, Row, Window
+from memory_app.storage.engine import Append, Columns, Database, Engine, Locator, Row, Window
 from memory_app.storage.space import LEAST, Space
 
 T = TypeVar("T")
@@ -39,9 +40,27 @@ class SQLiteDatabase(Database):
         "position": "instr",
         "unindexed": "+",
         "for_update_skipping": "",
+        "among": "IN (SELECT value FROM json_each(?))",
+        "each": "json_each(?) r",
     }
     parameter = "?"
     _spelled: ClassVar[dict[str, str]] = {}
+
+    def array(self, values: Sequence[int]) -> str:
+        """Return numbers as a JSON text."""
+        return json.dumps(values)
+
+    def insert_new(self, table: str, columns: Columns, rows: Sequence[Row]) -> None:
+        """Insert row by row: no round trip is saved by doing otherwise."""
+        marks = ", ".join(["%s"] * len(columns))
+        into = f"{table} ({', '.join(columns)})"
+        self.run_many(f"INSERT INTO {into} VALUES ({marks}) ON CONFLICT DO NOTHING", rows)
+
+    def delete_ranges(self, table: str, key: str, ranges: Sequence[tuple[int, int]]) -> int:
+        """Delete range by range, each along the table's own key."""
+        sql = f"DELETE FROM {table} WHERE {key} > %s AND {key} <= %s"
+        count: int = self._raw.cursor().executemany(self.spell(sql), ranges).rowcount
+        return max(count, 0)
 
     def share(self, lock: tuple[str, int]) -> None:
         """Whoever writes is alone."""

@@ -21,9 +21,10 @@ from memory_app.models import (
     Receipt,
     ReceiptSubject,
 )
-from memory_app.operations import closing, previewing, purging
+from memory_app.operations import previewing, purging
 from memory_app.operations.cleaning import clean_up
 from memory_app.operations.keys import forget_cached_keys
+from tests.batches import in_batches_of
 from tests.conftest import Api
 from tests.factories import make_key
 from tests.refusals import at, refused
@@ -341,7 +342,7 @@ def test_a_cancellation_that_died_is_finished_by_the_next_cleanup(
     for number in range(5):
         api.add(f"a/{number}")
     purge = execute(api, preview(api, prefix="a/")["token"], 202)
-    monkeypatch.setattr(closing, "_AT_ONCE", 2)
+    in_batches_of(8, monkeypatch)
     die(monkeypatch, purging, "reopen", 2)
     assert api.post("purges/cancel", id=purge["id"]).status_code == 500
     assert state_of(api, purge) == "cancelled"
@@ -377,8 +378,7 @@ def test_a_purge_that_died_is_finished_as_it_was_shown(
         api.add(f"a/{number}")
     api.add("other")
     shown = preview(api, prefix="a/")
-    monkeypatch.setattr(closing, "_AT_ONCE", 2)
-    monkeypatch.setattr(purging, "BATCH", 2)
+    in_batches_of(8, monkeypatch)
     die(monkeypatch, purging, step, call)
     assert api.post("purges/execute", token=shown["token"], reason=REASON).status_code == 500
     refused(api.post("purges/execute", token=shown["token"], reason=REASON), "preview_stale")
@@ -466,8 +466,7 @@ def test_what_was_shown_what_went_and_the_receipt_agree(
             agent.post(f"sessions/{act}", session_id=name)
     deleted = {name for name, act in zip(names, acts, strict=False) if act == "delete"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(closing, "_AT_ONCE", batch)
-        patch.setattr(purging, "BATCH", batch)
+        in_batches_of(4 * batch, patch)
         counts = receipt_of(agent, execute(agent, shown["token"]))["counts"]
     assert set(ids(agent, status="any")) == set(names) - untouched - deleted
     assert counts["previewed"] == shown["sessions"]

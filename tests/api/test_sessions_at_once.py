@@ -12,8 +12,8 @@ from django.http import HttpResponse
 from memory_app import moments
 from memory_app.models import AgentSession, Message, Receipt
 from memory_app.moments import DAY
-from memory_app.operations import purging
 from memory_app.operations.keys import verify_key
+from tests.batches import in_batches_of
 from tests.conftest import Api
 from tests.factories import begin_session, make_key, make_session
 
@@ -113,7 +113,7 @@ def test_one_of_many_sets_the_user(agent: Api) -> None:
 def test_many_who_delete_are_all_told_when_it_is_done(
     agent: Api, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
-    monkeypatch.setattr(purging, "BATCH", batch)
+    in_batches_of(batch, monkeypatch)
     make_session(verify_key(agent.key), "chat", *[f"word {number}" for number in range(20)])
     left: list[int] = []
 

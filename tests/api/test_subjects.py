@@ -15,10 +15,11 @@ from memory_app.models import (
     Receipt,
 )
 from memory_app.moments import DAY, process_clock
-from memory_app.operations import closing, previewing, purging
+from memory_app.operations import previewing, purging
 from memory_app.operations.cleaning import clean_up
 from memory_app.operations.importing import import_sessions
 from memory_app.operations.session_lines import split_lines
+from tests.batches import in_batches_of
 from tests.conftest import Api
 from tests.factories import make_key
 from tests.refusals import at, refused
@@ -181,8 +182,7 @@ def test_the_receipt_is_found_by_the_person_and_by_each_session(agent: Api) -> N
 def test_an_erasure_that_died_is_finished_whole(
     agent: Api, monkeypatch: pytest.MonkeyPatch, step: str, call: int
 ) -> None:
-    monkeypatch.setattr(closing, "_AT_ONCE", 1)
-    monkeypatch.setattr(purging, "BATCH", 1)
+    in_batches_of(4, monkeypatch)
     work, calls = getattr(purging, step), []
 
     def work_and_die(*arguments: Any, **named: Any) -> Any:
@@ -214,7 +214,7 @@ def test_what_changes_meanwhile_goes_too(agent: Api, monkeypatch: pytest.MonkeyP
             say(agent, "begun later", "ann")
         return close(*arguments)
 
-    monkeypatch.setattr(closing, "_AT_ONCE", 2)
+    in_batches_of(8, monkeypatch)
     monkeypatch.setattr(purging, "close_next", write_between)
     assert erase(agent, "ann")["counts"]["sessions"] == 5
     assert subject(agent, "ann")["sessions"] == 0

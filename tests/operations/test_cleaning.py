@@ -1,6 +1,7 @@
 """Cleanup removes what is due, leaves what is not, and can be stopped anywhere."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -8,11 +9,12 @@ from memory_app import moments
 from memory_app.errors import NotFound
 from memory_app.models import AgentSession, CleanupRun, Erasure, Message, Receipt
 from memory_app.moments import DAY, SECOND
-from memory_app.operations import cleaning, purging
 from memory_app.operations.cleaning import clean_up
+from memory_app.operations.enforcing import Enforcement
 from memory_app.operations.falling_due import Due, is_overdue
 from memory_app.operations.health import check_readiness
 from memory_app.operations.journal import journal_path
+from tests.batches import in_batches_of
 from tests.factories import make_caller, make_session
 
 pytestmark = pytest.mark.django_db
@@ -98,18 +100,17 @@ def test_a_run_that_is_killed_half_way_is_finished_by_the_next(
     ann = make_caller()
     for number in range(6):
         make_session(ann, f"chat-{number}", "Hi", "Ho", now=NOW)
-    monkeypatch.setattr(purging, "BATCH", 3)
-    batches = []
+    in_batches_of(3, monkeypatch)
+    purge_some, batches = Enforcement._purge_some, []
 
-    def killed_after_the_second(*arguments: object, **more: object) -> object:
+    def killed_after_the_second(*arguments: Any) -> Any:
         if len(batches) == 2:
             raise KeyboardInterrupt
         batches.append(1)
-        return real(*arguments, **more)  # type: ignore[arg-type]
+        return purge_some(*arguments)
 
-    real = cleaning._batch
-    monkeypatch.setattr(cleaning, "_batch", killed_after_the_second)
-    monkeypatch.setattr(cleaning, "_close", lambda *_: None)
+    monkeypatch.setattr(Enforcement, "_purge_some", killed_after_the_second)
+    monkeypatch.setattr(Enforcement, "_finish", lambda *_: (False, 0))
     with pytest.raises(KeyboardInterrupt):
         clean_up(batch_size=4, now=LATER)
     assert 0 < len(names()) < 6
@@ -166,7 +167,7 @@ def test_a_run_that_fails_says_by_which_kind_of_error_and_nothing_of_content(
     def fail(*_: object, **__: object) -> None:
         raise ValueError("what Ann said")
 
-    monkeypatch.setattr(cleaning, "_batch", fail)
+    monkeypatch.setattr(Enforcement, "_purge_some", fail)
     with pytest.raises(ValueError, match="what Ann said"):
         clean_up(now=LATER)
     run = CleanupRun.objects.get()

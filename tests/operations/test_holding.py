@@ -11,7 +11,7 @@ from memory_app import moments
 from memory_app.errors import Forbidden, Held, Invalid, InvalidPrefix, NotFound
 from memory_app.models import AgentSession, AuditEntry, HoldKind, LegalHold, Message, Receipt
 from memory_app.moments import DAY
-from memory_app.operations import previewing, purging, removing
+from memory_app.operations import previewing, removing
 from memory_app.operations.browsing import SessionFilter, list_sessions
 from memory_app.operations.cleaning import clean_up
 from memory_app.operations.holding import (
@@ -29,6 +29,7 @@ from memory_app.operations.purging import delete_session, finish_purges
 from memory_app.operations.reading import Which
 from memory_app.operations.removing import Target, clear_messages
 from memory_app.operations.sessions import expire_session, get_session
+from tests.batches import in_batches_of
 from tests.conftest import Api
 from tests.factories import begin_session, make_caller, make_session, say_more
 from tests.people import acting
@@ -211,7 +212,7 @@ def test_a_hold_placed_while_a_purge_runs_keeps_what_is_not_removed_yet(
     caller: Caller, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """Also what is left of a session that had begun to be removed."""
-    monkeypatch.setattr(purging, "BATCH", 3)
+    in_batches_of(3, monkeypatch)
     make_session(caller, "a", "first")
     make_session(caller, "chat", *[f"word {n}" for n in range(size)])
     make_session(caller, "z", "last")
@@ -351,16 +352,16 @@ def test_a_hold_waits_for_the_removal_that_was_there_first(
         thread.start()
         return thread
 
-    remove = removing.delete_content_rows
+    remove = removing.delete_messages
 
-    def slow(*arguments: Any) -> int:
+    def slow(*arguments: Any) -> Any:
         asked.set()
         go_on.wait(10)
         removed = remove(*arguments)
         order.append("removed")
         return removed
 
-    monkeypatch.setattr(removing, "delete_content_rows", slow)
+    monkeypatch.setattr(removing, "delete_messages", slow)
     first = run(lambda: clear(caller))
     assert asked.wait(10)
     second = run(lambda: order.append(hold().kind))

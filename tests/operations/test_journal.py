@@ -11,7 +11,13 @@ from django.db import connection
 from memory_app import moments
 from memory_app.models import Erasure
 from memory_app.operations import journal
-from memory_app.operations.journal import ALL, enter_removal, file_removals, journal_path
+from memory_app.operations.journal import (
+    ALL,
+    JournalEntry,
+    enter_removals,
+    file_removals,
+    journal_path,
+)
 from memory_app.storage import engine
 
 NOW = moments.process_clock()
@@ -25,9 +31,8 @@ def path(db: None) -> Iterator[Path]:
 
 
 def enter(uid: str, ranges: journal.Ranges = ALL) -> None:
-    engine().write(
-        lambda db: enter_removal(db, namespace="support", uid=uid, ranges=ranges, now=NOW)
-    )
+    removals = [JournalEntry(uid, ranges)]
+    engine().write(lambda db: enter_removals(db, namespace="support", removals=removals, now=NOW))
 
 
 def uids(path: Path) -> list[str]:

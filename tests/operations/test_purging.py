@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from memory_app.models import AgentSession, Erasure, Message, Receipt
-from memory_app.operations import purging
+from memory_app.operations import emptying
 from memory_app.operations.browsing import SessionFilter, list_sessions
 from memory_app.operations.keys import Caller, verify_key
 from memory_app.operations.purging import delete_session, finish_purges
+from tests.batches import in_batches_of
 from tests.conftest import Api
 from tests.factories import make_caller, make_session
 from tests.refusals import refused
@@ -30,25 +31,28 @@ def caller(api: Api) -> Caller:
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(purging, "BATCH", 3)
+    in_batches_of(3, monkeypatch)
 
 
 @pytest.fixture
 def kill_in_batch(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let the n-th batch die after its rows were deleted and before it is committed."""
-    delete = purging.delete_content_rows
     done = 0
 
     def arm(batch: int) -> None:
-        def delete_and_die(*arguments: Any, **named: Any) -> Any:
-            nonlocal done
-            done += 1
-            result = delete(*arguments, **named)
-            if done == batch:
-                raise Killed
-            return result
+        def dying(delete: Callable[..., Any]) -> Callable[..., Any]:
+            def delete_and_die(*arguments: Any) -> Any:
+                nonlocal done
+                done += 1
+                result = delete(*arguments)
+                if done == batch:
+                    raise Killed
+                return result
 
-        monkeypatch.setattr(purging, "delete_content_rows", delete_and_die)
+            return delete_and_die
+
+        for name in ("delete_messages", "delete_sessions"):
+            monkeypatch.setattr(emptying, name, dying(getattr(emptying, name)))
 
     return arm
 

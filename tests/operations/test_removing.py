@@ -21,6 +21,7 @@ from memory_app.operations.removing import (
 )
 from memory_app.operations.replacing import replace_message
 from memory_app.strict_json import Verbatim
+from tests.batches import in_batches_of
 from tests.factories import make_caller, make_event, make_session
 
 NOON = 1_780_000_000 * SECOND
@@ -113,7 +114,7 @@ def test_a_removal_whose_journal_failed_is_filed_when_the_call_is_repeated() -> 
 def test_a_long_session_is_cleared_in_steps_that_count_as_one_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(removing, "_BATCH", 3)
+    in_batches_of(3, monkeypatch)
     for count in (1, 2, 3, 4, 6, 7):
         caller = make_caller(f"space-{count}")
         make_session(caller, "chat", *map(str, range(count)), now=NOON)
@@ -139,7 +140,7 @@ def test_a_session_that_begins_between_two_steps_of_a_clear_keeps_its_messages(
             make_session(caller, "chat", "new", "newer", now=NOON + 31 * DAY)
         return lock_live(*arguments)
 
-    monkeypatch.setattr(removing, "_BATCH", 2)
+    in_batches_of(2, monkeypatch)
     monkeypatch.setattr(removing, "lock_live", restarted)
     cleared = clear_messages(caller=caller, target=CHAT, now=NOON)
     assert (len(steps), cleared.deleted) == (2, 2)
