@@ -66,6 +66,7 @@ GROUPS: Final = (
     Group(
         "Access",
         (
+            Entry("namespaces", "n", "Namespaces", "folders", Right.MANAGE_NAMESPACES),
             Entry("keys", "k", "API keys", "key", Right.MANAGE_KEYS),
             Entry("people", "u", "People", "shield-check", Right.MANAGE_PEOPLE),
             Entry("settings", "t", "Settings", "settings", Right.MANAGE_NAMESPACES),

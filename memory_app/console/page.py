@@ -80,6 +80,11 @@ def redirect(request: HttpRequest, url: str) -> HttpResponse:
     return _varying(HttpResponseRedirect(url, status=303))
 
 
+def unchanged() -> HttpResponse:
+    """Answer that there is nothing new: the page stays as it is, and nothing is announced."""
+    return _varying(HttpResponse(status=204))
+
+
 def notice(request: HttpRequest, text: str, *, status: int) -> HttpResponse:
     """Answer an act of htmx with a toast alone: the page stays as it is."""
     messages.error(request, text)

@@ -12,6 +12,7 @@ from memory_app import moments
 from memory_app.console import times
 from memory_app.moments import NEVER, SECOND
 from memory_app.operations.preferences import DEFAULTS, Preferences
+from memory_app.operations.rights import Person
 
 register = template.Library()
 
@@ -27,6 +28,7 @@ STATES: Final = {
     "failed": ("Failed", "alert-circle"),
     "queued": ("Queued", "hourglass"),
     "cancelled": ("Cancelled", "ban"),
+    "revoked": ("Revoked", "ban"),
 }
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
@@ -81,6 +83,13 @@ def relative(value: int, now: int) -> str:
     size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), (1, "s"))
     span = f"{seconds // size}{unit}"
     return f"in {span}" if value > now else f"{span} ago"
+
+
+@register.simple_tag(takes_context=True)
+def person_may(context: Context, right: str, namespace: str = "") -> bool:
+    """Tell whether whoever looks may do something in a namespace, or in at least one."""
+    person: Person = context["person"]
+    return person.may(right, namespace) if namespace else person.may_anywhere(right)
 
 
 @register.filter

@@ -8,6 +8,8 @@ from memory_app.console.views import (
     audit,
     downloads,
     holds,
+    keys,
+    namespaces,
     policies,
     purges,
     reasons,
@@ -29,8 +31,22 @@ class Token(StringConverter):
     regex = "[a-z]{3}_[0-9a-f]{32}"
 
 
+class KeyPrefix(StringConverter):
+    """The readable part of an API key."""
+
+    regex = "lethe_[a-z0-9]{8}"
+
+
+class NamespaceName(StringConverter):
+    """The name of a namespace."""
+
+    regex = "[a-z0-9][a-z0-9._-]{0,63}"
+
+
 register_converter(Uid, "uid")
 register_converter(Token, "token")
+register_converter(KeyPrefix, "key")
+register_converter(NamespaceName, "namespace")
 
 app_name = "console"
 
@@ -58,6 +74,15 @@ urlpatterns = [
     path("audit/", audit.index, name="audit"),
     path("audit/verify/", audit.verify, name="verify"),
     re_path(r"^audit/audit\.(?P<kind>csv|jsonl)$", audit.export, name="audit_export"),
+    path("keys/", keys.index, name="keys"),
+    path("keys/new/", keys.create, name="new_key"),
+    path("keys/<key:prefix>/", keys.detail, name="key"),
+    path("keys/<key:prefix>/received/", keys.received, name="received"),
+    path("keys/<key:prefix>/rotate/", keys.rotate, name="rotate_key"),
+    path("keys/<key:prefix>/revoke/", keys.revoke, name="revoke_key"),
+    path("namespaces/", namespaces.index, name="namespaces"),
+    path("namespaces/new/", namespaces.create, name="new_namespace"),
+    path("namespaces/<namespace:name>/change/", namespaces.change, name="namespace"),
     path("receipts/", receipts.index, name="receipts"),
     path("receipts/<token:receipt>/", receipts.detail, name="receipt"),
 ]

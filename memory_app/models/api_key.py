@@ -27,6 +27,11 @@ class ApiKey(models.Model):
     expires_at = models.BigIntegerField()
     revoked_at = models.BigIntegerField(null=True)
     last_used_at = models.BigIntegerField(null=True)
+    created_by = CodePointField(default="", help_text="as the audit log names whoever made it")
+    rotated_to = CodePointField(null=True, help_text="the prefix of its successor")
+    form = CodePointField(
+        null=True, unique=True, help_text="the form that asked for it, which makes no second one"
+    )
 
     class Meta:
         db_table = "api_key"

@@ -34,6 +34,8 @@ class AuditAct(StrEnum):
     KEY_REVOKE = "key.revoke"
     AUDIT_EXPORT = "audit.export"
     AUDIT_VERIFY = "audit.verify"
+    NAMESPACE_CREATE = "namespace.create"
+    NAMESPACE_CHANGE = "namespace.change"
     CHECKPOINT = "audit.checkpoint"
     RESTORE = "database.restore"
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from memory_app import conf, moments
 from memory_app.errors import Forbidden, Invalid, NotFound, Refusal, Unauthenticated
-from memory_app.models import ApiKey, AuditAct, Scope
+from memory_app.models import ApiKey, AuditAct, Namespace, Scope
 from memory_app.moments import NEVER
 from memory_app.operations.auditing import COMMAND, About, Entry, write_entries, write_entry
 from memory_app.operations.namespaces import ensure_namespace
@@ -23,6 +23,7 @@ DEFAULT_SCOPES: Final = (Scope.READ.value, Scope.WRITE.value)
 # lethe_<8 characters to look it up by>_<43 characters of secret: 256 bits>
 _TOKEN: Final = re.compile(r"(lethe_[a-z0-9]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+_PREFIX_LENGTH: Final = len("lethe_") + 8
 _MINUTE: Final = 60 * moments.SECOND
 
 
@@ -49,6 +50,16 @@ class Caller(NamedTuple):
             raise Forbidden(f"this API key lacks the scope '{scope}'")
 
 
+class NewKey(NamedTuple):
+    """What a key is to be; `form` is what a person sent to ask for it."""
+
+    namespace: Namespace
+    scopes: Collection[str] = DEFAULT_SCOPES
+    expires_at: int = NEVER
+    label: str = ""
+    form: str | None = None
+
+
 def create_key(
     *,
     namespace: str,
@@ -62,28 +73,41 @@ def create_key(
 
     `actor` is the name of the person who does it, if not a command. Raises Invalid.
     """
+    check_key(scopes=scopes, label=label)
+
+    def work(db: Database) -> str:
+        moment = now or db.now()
+        place = ensure_namespace(name=namespace, now=moment)
+        return issue_key(db, NewKey(place, scopes, expires_at, label), actor, moment)
+
+    return engine().write(work)
+
+
+def check_key(*, scopes: Collection[str], label: str) -> None:
+    """Refuse scopes that there are not, none at all, and a label that cannot be shown."""
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise Invalid(f"scopes are {', '.join(SCOPES)}; not {', '.join(unknown) or 'none'}")
     if len(label) > conf.MAX_TITLE or not label.isprintable():
         raise Invalid(f"a label has at most {conf.MAX_TITLE} characters, all of them printable")
 
-    def work(db: Database) -> str:
-        moment = now or db.now()
-        if expires_at <= moment:
-            raise Invalid("a key expires in the future")
-        key = ApiKey(
-            namespace=ensure_namespace(name=namespace, now=moment),
-            scopes=",".join(scope for scope in SCOPES if scope in scopes),
-            label=label,
-            created_at=moment,
-            expires_at=expires_at,
-        )
-        token = _issue(key)
-        write_entry(db, _entry(actor, AuditAct.KEY_CREATE, key), moment)
-        return token
 
-    return engine().write(work)
+def issue_key(db: Database, new: NewKey, actor: str, now: int) -> str:
+    """Make a key in the caller's transaction, as its last step; return it. Raises Invalid."""
+    if new.expires_at <= now:
+        raise Invalid("a key expires in the future")
+    key = ApiKey(
+        namespace=new.namespace,
+        scopes=",".join(scope for scope in SCOPES if scope in new.scopes),
+        label=new.label,
+        created_at=now,
+        expires_at=new.expires_at,
+        created_by=actor,
+        form=new.form,
+    )
+    token = _issue(key)
+    write_entry(db, _entry(actor, AuditAct.KEY_CREATE, key), now)
+    return token
 
 
 def rotate_key(
@@ -93,29 +117,37 @@ def rotate_key(
 
     A key that had an end gets a successor that lives as long as it did. Raises NotFound.
     """
-
-    def work(db: Database) -> str:
-        moment = now or db.now()
-        old = ApiKey.objects.select_for_update().filter(prefix=prefix).first()
-        if old is None or old.revoked_at is not None or old.expires_at <= moment:
-            raise NotFound("there is no valid key with this prefix")
-        life = old.expires_at - old.created_at
-        new = ApiKey(
-            namespace_id=old.namespace_id,
-            scopes=old.scopes,
-            label=old.label,
-            created_at=moment,
-            expires_at=NEVER if old.expires_at >= NEVER else min(moment + life, NEVER),
-        )
-        old.expires_at = min(old.expires_at, moment + overlap)
-        old.save(update_fields=["expires_at"])
-        token = _issue(new)
-        acts = ((AuditAct.KEY_ROTATE, old), (AuditAct.KEY_CREATE, new))
-        write_entries(db, [_entry(actor, act, key) for act, key in acts], moment)
-        return token
-
-    token = engine().write(work)
+    token = engine().write(lambda db: succeed_key(db, prefix, overlap, actor, now or db.now()))
     forget_cached_keys()
+    return token
+
+
+def succeed_key(
+    db: Database, prefix: str, overlap: int, actor: str, now: int, form: str | None = None
+) -> str:
+    """Rotate a key in the caller's transaction, as its last step; return the new one.
+
+    Raises NotFound.
+    """
+    old = ApiKey.objects.select_for_update().filter(prefix=prefix).first()
+    if old is None or old.revoked_at is not None or old.expires_at <= now:
+        raise NotFound("there is no valid key with this prefix")
+    life = old.expires_at - old.created_at
+    new = ApiKey(
+        namespace_id=old.namespace_id,
+        scopes=old.scopes,
+        label=old.label,
+        created_at=now,
+        expires_at=NEVER if old.expires_at >= NEVER else min(now + life, NEVER),
+        created_by=actor,
+        form=form,
+    )
+    token = _issue(new)
+    old.expires_at = min(old.expires_at, now + overlap)
+    old.rotated_to = new.prefix
+    old.save(update_fields=["expires_at", "rotated_to"])
+    acts = ((AuditAct.KEY_ROTATE, old), (AuditAct.KEY_CREATE, new))
+    write_entries(db, [_entry(actor, act, key) for act, key in acts], now)
     return token
 
 
@@ -132,6 +164,11 @@ def revoke_key(*, prefix: str, actor: str = COMMAND, now: int | None = None) -> 
 
     engine().write(work)
     forget_cached_keys()
+
+
+def prefix_of(token: str) -> str:
+    """Return the readable part of a key, by which it is known."""
+    return token[:_PREFIX_LENGTH]
 
 
 def _entry(actor: str, act: AuditAct, key: ApiKey) -> Entry:

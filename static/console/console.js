@@ -265,7 +265,9 @@
 
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
-    if (ctx.sourceEvent?.type === "console:tick") ctx.request.headers["HX-Tick"] = "true";
+    const asks = ctx.sourceEvent?.type;
+    if (asks === "every" && document.hidden) event.preventDefault();
+    if (asks === "console:tick" || asks === "every") ctx.request.headers["HX-Tick"] = "true";
   });
 
   document.addEventListener("htmx:before:swap", () => {
@@ -316,6 +318,11 @@
   });
   document.addEventListener("htmx:error", (event) => {
     if (event.detail.ctx) failed(event, "The server could not be reached. Nothing was changed on this page.");
+  });
+
+  // What is shown once does not come back with the page when one goes back to it.
+  window.addEventListener("pagehide", () => {
+    all("[data-secret]").forEach((place) => (place.textContent = "shown once, and not again"));
   });
 
   // --- start ----------------------------------------------------------------------------------

@@ -3,11 +3,12 @@
 import pytest
 
 from memory_app.models import AuditEntry, HoldKind, Namespace
-from memory_app.moments import DAY
+from memory_app.moments import DAY, process_clock
 from memory_app.operations import previewing
 from memory_app.operations.attesting import checkpoints_path, write_checkpoint
 from memory_app.operations.holding import NewHold, place_hold
-from memory_app.operations.keys import Caller
+from memory_app.operations.keys import Caller, create_key, prefix_of, rotate_key
+from memory_app.operations.namespaces import NamespaceChange, create_namespace
 from memory_app.operations.overseeing import check_log
 from memory_app.operations.policies import PolicyChange, set_policy
 from memory_app.operations.purging import delete_session
@@ -155,3 +156,40 @@ def broken_audit(monkeypatch: Monkeypatch) -> str:
     ann = Person(0, "ann", {"*": frozenset({"privacy_officer"})})
     check_log(person=ann)
     return address
+
+
+def keys(_: Monkeypatch) -> str:
+    """Make keys in every state; return where they are listed."""
+    now = process_clock()
+    ended = {"expires_at": now - DAY, "now": now - 2 * DAY}
+    for label, more in (("night shift", {}), ("", {}), ("over " * 30, ended)):
+        create_key(namespace="support", label=label, **more)  # type: ignore[arg-type]
+    old = create_key(namespace="claims", label="a label " * 20, scopes=("read", "write", "purge"))
+    rotate_key(prefix=prefix_of(old))
+    return "/keys/"
+
+
+def key(monkeypatch: Monkeypatch) -> str:
+    """Return where one key is shown, with the programs that call with it."""
+    return f"{keys(monkeypatch)}{make_caller('support').prefix}/"
+
+
+def new_key(monkeypatch: Monkeypatch) -> str:
+    """Return where a key is made."""
+    return f"{keys(monkeypatch)}new/"
+
+
+def revocation(monkeypatch: Monkeypatch) -> str:
+    """Return where a key is revoked."""
+    return f"{key(monkeypatch)}revoke/"
+
+
+def namespaces(_: Monkeypatch) -> str:
+    """Make namespaces with rules of all kinds; return where they are listed."""
+    root = Person(0, "ann", {"*": frozenset({"administrator"})})
+    make_session(make_caller("support"))
+    change = NamespaceChange(
+        name="n" * 64, shares_default=False, demands_reason=True, on_expired="reject"
+    )
+    create_namespace(person=root, change=change)
+    return "/namespaces/"
