@@ -5,7 +5,7 @@ may go at once and any may be killed: what it left is closed at every door, and 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,7 +17,7 @@ from memory_app.operations.enforcing import Enforcement
 from memory_app.operations.falling_due import Due, Found, add_up, count_due, find_namespaces
 from memory_app.operations.policies import finish_policies
 from memory_app.operations.previewing import VALID_FOR, forget_previews
-from memory_app.operations.purging import finish_purges
+from memory_app.operations.purging import count_queued, finish_purges
 from memory_app.operations.scrubbing import Scrubbing, look_whether_due, scrub
 from memory_app.operations.tallying import count_namespaces
 from memory_app.storage import Database, engine
@@ -30,13 +30,18 @@ _KEPT: Final = 400 * DAY
 
 @dataclass(frozen=True, slots=True)
 class CleanedUp:
-    """What came of a run; `run` is None for a dry one, which leaves no trace."""
+    """What came of a run; `run` is None for a dry one, which leaves no trace.
+
+    `purged` is what was due by its policy. `queued` are the purges that somebody had asked for and
+    that this run went on with: what each removed is on its own receipt.
+    """
 
     run: int | None
     dry_run: bool
     expired: int
     purged: Due
     held: int
+    queued: int
     seconds: float
     complete: bool
     scrubbing: Scrubbing
@@ -75,17 +80,15 @@ def clean_up(
     progress = _Progress(None if max_seconds is None else begun + max_seconds)
     namespaces = engine().read(lambda db: find_namespaces(db, namespace))
     if dry_run:
-        found = engine().read(lambda db: count_due(db, namespaces, now or db.now()))
-        expired, due, held = add_up(found)
-        seconds = time.monotonic() - begun
-        look = look_whether_due(now=now)
-        return CleanedUp(None, True, expired, due, held, seconds, complete=True, scrubbing=look)
+        return _look(namespace, namespaces, begun, now)
     with _recorded(namespace, namespaces, progress, now) as (run, expired, held):
-        finish_purges(seconds=max_seconds, now=now)
+        queued = finish_purges(namespace=namespace, seconds=max_seconds, now=now)
         finish_policies(now=now)
-        progress.complete = all(
+        whole = all(
             _purge_due(run, namespace_id, batch_size, progress, now) for namespace_id in namespaces
         )
+        left = progress.is_over() and engine().read(lambda db: count_queued(db, namespace))
+        progress.complete = whole and not left
         # What one nobody used shows may be content as well.
         engine().write(lambda db: forget_previews(db, (now or db.now()) - VALID_FOR))
         if progress.complete and (may_scrub or scrub_now):
@@ -101,9 +104,33 @@ def clean_up(
         expired=expired,
         purged=progress.purged,
         held=held,
+        queued=queued,
         seconds=time.monotonic() - begun,
         complete=progress.complete,
         scrubbing=progress.scrubbing,
+    )
+
+
+def _look(
+    namespace: str | None, namespaces: Sequence[int], begun: float, now: int | None
+) -> CleanedUp:
+    """Count what a run would do, and change nothing."""
+
+    def work(db: Database) -> tuple[Found, int]:
+        found = count_due(db, namespaces, now or db.now())
+        return add_up(found), count_queued(db, namespace)
+
+    (expired, due, held), queued = engine().read(work)
+    return CleanedUp(
+        run=None,
+        dry_run=True,
+        expired=expired,
+        purged=due,
+        held=held,
+        queued=queued,
+        seconds=time.monotonic() - begun,
+        complete=True,
+        scrubbing=look_whether_due(now=now),
     )
 
 

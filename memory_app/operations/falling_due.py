@@ -87,9 +87,8 @@ def was_complete_since(db: Database, moment: int) -> bool:
 
 
 def count_due(db: Database, namespaces: Sequence[int], now: int) -> dict[int, Found]:
-    """Count what expired since the last run, what is due for purge, and what a hold keeps."""
-    since = _last_start(db)
-    return {number: _count_one(db, number, since, now) for number in namespaces}
+    """Count what expired since the last run there, what is due for purge, what a hold keeps."""
+    return {number: _count_one(db, number, _last_start(db, number), now) for number in namespaces}
 
 
 def _count_one(db: Database, namespace_id: int, since: int, now: int) -> Found:
@@ -123,6 +122,11 @@ def add_up(found: Mapping[int, Found]) -> Found:
     )
 
 
-def _last_start(db: Database) -> int:
-    row = db.row("SELECT max(started_at) FROM cleanup_run WHERE finished_at IS NOT NULL")
+def _last_start(db: Database, namespace_id: int) -> int:
+    """Return when the last run over a namespace began, whether over it alone or over all."""
+    row = db.row(
+        "SELECT max(r.started_at) FROM cleanup_run r WHERE r.finished_at IS NOT NULL AND"
+        " (r.namespace IS NULL OR r.namespace = (SELECT n.name FROM namespace n WHERE n.id = %s))",
+        (namespace_id,),
+    )
     return int(row[0]) if row and row[0] is not None else 0

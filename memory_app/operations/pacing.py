@@ -13,7 +13,7 @@ T = TypeVar("T")
 _TARGET_SECONDS: Final = 0.04
 # How much the first step does, before anything was measured, and any step at most.
 FIRST: Final = 2_000
-MOST: Final = 50_000
+_MOST: Final = 50_000
 # What took longer than this is followed by a pause, in which whoever waits gets the database.
 _NOTICED_SECONDS: Final = 0.01
 _PAUSE_SECONDS: Final = 0.003
@@ -46,4 +46,4 @@ class Pace:
         if seconds > _TARGET_SECONDS:
             self.size = max(1, min(fitting, self.size))
         elif units > self.size // 2:
-            self.size = max(self.size, min(fitting, self.size * 2, MOST))
+            self.size = max(self.size, min(fitting, self.size * 2, _MOST))

@@ -106,28 +106,54 @@ def _deletions(db: Database, receipts: Iterable[str]) -> list[str]:
 
 
 def finish_purges(
-    *, queued_only: bool = False, seconds: float | None = None, now: int | None = None
+    *,
+    namespace: str | None = None,
+    queued_only: bool = False,
+    seconds: float | None = None,
+    now: int | None = None,
 ) -> int:
-    """Go on with every purge that waits or was interrupted; return with how many.
+    """Go on with every purge that waits or was interrupted, in one namespace or in all.
 
-    After so many seconds no other batch is begun.
+    Return with how many of those that somebody asked for. After so many seconds no other batch is
+    begun.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    receipts = engine().read(lambda db: db.rows(_QUEUED if queued_only else _UNFINISHED))
-    for (receipt,) in receipts:
+    count = 0
+    for receipt, queued in engine().read(lambda db: _find_unfinished(db, namespace)):
         left = None if deadline is None else deadline - time.monotonic()
         if left is not None and left <= 0:
             break
-        finish_receipt(receipt, seconds=left, now=now)
+        if queued or not queued_only:
+            finish_receipt(receipt, seconds=left, now=now)
+            count += queued
     file_removals()
-    return len(receipts)
+    return count
 
 
-_QUEUED = "SELECT receipt FROM preview WHERE receipt IS NOT NULL"
+def count_queued(db: Database, namespace: str | None = None) -> int:
+    """Return how many purges that somebody asked for wait or were interrupted."""
+    return sum(queued for _, queued in _find_unfinished(db, namespace))
+
+
+def _find_unfinished(db: Database, namespace: str | None) -> list[tuple[str, int]]:
+    """Return the receipts of purges to go on with, oldest first, and whether each was asked for."""
+    within = [] if namespace is None else [namespace]
+    rows = db.rows(
+        _UNFINISHED.replace("{within}", "" if namespace is None else _WITHIN), within * 2
+    )
+    return [(receipt, queued) for receipt, queued, _ in rows]
+
+
+_WITHIN = " AND r.namespace_id = (SELECT n.id FROM namespace n WHERE n.name = %s)"
+# Not of cleanup itself, and not what was cancelled and has still to be put back.
 _UNFINISHED = (
-    "SELECT r.id FROM receipt r WHERE r.purged_at IS NULL AND r.scrubbed_at IS NULL"
+    "SELECT r.id, CASE WHEN r.kind <> 'cleanup' AND NOT EXISTS (SELECT 1 FROM purge p"
+    " WHERE p.receipt = r.id AND p.cancelled_at IS NOT NULL) THEN 1 ELSE 0 END, r.requested_at"
+    " FROM receipt r WHERE r.purged_at IS NULL AND r.scrubbed_at IS NULL{within}"
     # What an erasure left restricted is looked at again: it may have been released.
-    " UNION SELECT s.purge_receipt FROM agent_session s WHERE s.purge_receipt IS NOT NULL"
+    " UNION ALL SELECT r.id, 0, r.requested_at FROM receipt r WHERE r.purged_at IS NOT NULL"
+    " AND r.id IN (SELECT s.purge_receipt FROM agent_session s"
+    " WHERE s.purge_receipt IS NOT NULL){within} ORDER BY 3, 1"
 )
 
 

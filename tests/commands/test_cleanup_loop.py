@@ -49,6 +49,24 @@ def test_a_database_that_is_away_ends_neither_a_run_nor_the_loop(
     assert complaints.getvalue().count("the next run tries again") == 4
 
 
+def test_a_loop_that_only_looks_carries_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    carried: list[Any] = []
+    monkeypatch.setattr(cleanup, "finish_purges", lambda **options: carried.append(options))
+    monkeypatch.setattr(cleanup, "_LOOK_SECONDS", 1e-3)
+
+    def stopping(**options: Any) -> Any:
+        signal.raise_signal(signal.SIGTERM) if len(runs) == 2 else runs.append(options)
+        return clean_up(**options)
+
+    clean_up, runs = cleanup.clean_up, list[Any]()
+    monkeypatch.setattr(cleanup, "clean_up", stopping)
+    call_command("cleanup", every=10_000 * MICROSECOND, dry_run=True, stdout=io.StringIO())
+    assert (len(runs), carried) == (2, [])
+    runs.clear()
+    call_command("cleanup", every=10_000 * MICROSECOND, stdout=io.StringIO())
+    assert {"namespace": None, "queued_only": True} in carried
+
+
 def test_a_namespace_that_does_not_exist_ends_the_loop() -> None:
     with pytest.raises(CommandError) as refused:
         call_command("cleanup", namespace="nowhere", every=MICROSECOND, stdout=io.StringIO())

@@ -9,11 +9,14 @@ from memory_app import moments
 from memory_app.errors import NotFound
 from memory_app.models import AgentSession, CleanupRun, Erasure, Message, Receipt
 from memory_app.moments import DAY, SECOND
+from memory_app.operations.browsing import SessionFilter
 from memory_app.operations.cleaning import clean_up
 from memory_app.operations.enforcing import Enforcement
 from memory_app.operations.falling_due import Due, is_overdue
 from memory_app.operations.health import check_readiness
 from memory_app.operations.journal import journal_path
+from memory_app.operations.keys import Caller
+from memory_app.operations.requesting import execute_purge, preview_purge
 from tests.batches import in_batches_of
 from tests.factories import make_caller, make_session
 
@@ -63,6 +66,46 @@ def test_each_run_counts_what_expired_since_the_one_before() -> None:
     assert clean_up(now=NOW + 31 * DAY).expired == 1
     assert clean_up(now=NOW + 33 * DAY).expired == 1
     assert clean_up(now=NOW + 33 * DAY + SECOND).expired == 0
+
+
+def test_a_run_over_one_namespace_does_not_hide_what_expired_in_the_others() -> None:
+    make_session(make_caller("support"), "chat", now=NOW)
+    make_session(make_caller("travel"), "trip", now=NOW)
+    day = NOW + 30 * DAY
+    assert clean_up(namespace="travel", now=day + SECOND).expired == 1
+    assert clean_up(dry_run=True, now=day + 2 * SECOND).expired == 1
+    assert clean_up(now=day + 2 * SECOND).expired == 1
+    assert clean_up(now=day + 3 * SECOND).expired == 0
+
+
+def wait_for_cleanup(caller: Caller) -> None:
+    """Ask for a purge of a/, and leave it to the next cleanup."""
+    shown = preview_purge(caller=caller, wanted=SessionFilter(prefix="a/"), now=NOW)
+    purge = execute_purge(caller=caller, token=shown.token, reason="Old", seconds=0, now=NOW)
+    assert purge.state == "queued"
+
+
+def test_a_run_counts_the_purges_that_it_carried_out_for_others() -> None:
+    ann, bob = make_caller("support"), make_caller("travel")
+    for caller in (ann, bob):
+        make_session(caller, "a/1", "Hi", now=NOW)
+        wait_for_cleanup(caller)
+    assert clean_up(dry_run=True, now=NOW).queued == 2
+    assert clean_up(namespace="travel", dry_run=True, now=NOW).queued == 1
+    assert clean_up(namespace="travel", now=NOW).queued == 1
+    assert AgentSession.objects.get().namespace.name == "support"
+    done = clean_up(now=NOW)
+    assert (done.queued, done.purged, names()) == (1, Due(), [])
+    assert clean_up(now=NOW).queued == 0
+
+
+def test_a_run_that_is_out_of_time_leaves_a_queued_purge_and_says_so() -> None:
+    ann = make_caller()
+    make_session(ann, "a/1", now=NOW)
+    wait_for_cleanup(ann)
+    done = clean_up(max_seconds=1e-9, now=NOW)
+    assert (done.queued, done.complete, names()) == (0, False, ["a/1"])
+    assert clean_up(now=NOW).complete
 
 
 def test_a_run_leaves_one_receipt_for_each_namespace_and_one_line_for_each_session() -> None:

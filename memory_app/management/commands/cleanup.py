@@ -40,9 +40,11 @@ class Command(LetheCommand):
     """Run cleanup and say what came of it."""
 
     help = (
-        "Purge the sessions whose time and grace are over, and scrub the database's files when"
-        " LETHE_SCRUB_WINDOW (UTC) is open. Safe to run twice at once and to kill at any moment:"
-        " the next run goes on."
+        "Purge the sessions whose time and grace are over, carry out the purges that were asked for"
+        " and wait, and scrub the database's files when LETHE_SCRUB_WINDOW (UTC) is open. Safe to"
+        " run twice at once and to kill at any moment: the next run goes on. In --json, `purged` is"
+        " what was due by its policy, `held` what a legal hold keeps of that, and `queued` how many"
+        " purges were carried out that somebody had asked for (each has a receipt of its own)."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -82,7 +84,15 @@ class Command(LetheCommand):
             except (StorageFull, Unavailable) as refusal:
                 # A database that is away for a while does not end the loop.
                 self.stderr.write(f"cleanup: {refusal.detail}; the next run tries again")
-            _wait(stop, pause)
+            self._wait(stop, pause, options)
+
+    def _wait(self, stop: threading.Event, seconds: float, options: dict[str, Any]) -> None:
+        """Wait for the next run; purges that are asked for meanwhile need not wait for it."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not stop.wait(min(left, _LOOK_SECONDS)):
+            with suppress(Refusal):
+                if not options["dry_run"]:
+                    finish_purges(namespace=options["namespace"], queued_only=True)
 
     def _run(self, options: dict[str, Any]) -> None:
         done = clean_up(
@@ -95,14 +105,6 @@ class Command(LetheCommand):
         self.stdout.write(_json(done) if options["json"] else _sentence(done))
         if options["scrub"] and not done.scrubbing.done:
             raise DoneInPart(f"not scrubbed: {done.scrubbing.waits_for or 'more is to be purged'}")
-
-
-def _wait(stop: threading.Event, seconds: float) -> None:
-    """Wait for the next run; purges that are asked for meanwhile need not wait for it."""
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0 and not stop.wait(min(left, _LOOK_SECONDS)):
-        with suppress(Refusal):
-            finish_purges(queued_only=True)
 
 
 def _wait_for_the_end(stop: threading.Event) -> None:
@@ -122,7 +124,7 @@ def _json(done: CleanedUp) -> str:
                 "bytes": done.purged.bytes,
             },
             "held": done.held,
-            "queued": 0,
+            "queued": done.queued,
             "scrubbed": done.scrubbing.done,
             "seconds": round(done.seconds, 3),
         }
@@ -132,9 +134,10 @@ def _json(done: CleanedUp) -> str:
 def _sentence(done: CleanedUp) -> str:
     verb = "would purge" if done.dry_run else "purged"
     rest = "" if done.complete else "; stopped by --max-seconds, more is due"
+    queued = f"; {done.queued:,} queued purges" if done.queued else ""
     return (
         f"{done.expired:,} expired since the last run; {verb} {done.purged.sessions:,} sessions"
-        f" with {done.purged.messages:,} messages, {done.purged.bytes:,} bytes{rest}"
+        f" with {done.purged.messages:,} messages, {done.purged.bytes:,} bytes{queued}{rest}"
         f"{_of_scrubbing(done.scrubbing)}"
     )
 
