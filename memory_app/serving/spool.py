@@ -7,6 +7,7 @@ may be slow then: it costs neither memory nor a thread.
 """
 
 import asyncio
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -31,15 +32,59 @@ class ClientLeft(Exception):
     """Nobody waits for this answer any more."""
 
 
-def folder() -> Path:
-    """Return where answers are that do not fit into memory, each for its first seconds."""
-    return data_dir() / "spool"
+class Folder:
+    """Where answers are that do not fit into memory, each for its first seconds.
+
+    Each server has one of its own, also of several on one data folder, and keeps a lock on it while
+    any of its processes lives.
+    """
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._lock: IO[bytes] | None = None
+
+    @property
+    def path(self) -> Path:
+        """Return the folder, which is there since `open`."""
+        assert self._path is not None, "the server opens it before it serves"
+        return self._path
+
+    def open(self) -> None:
+        """Make the folder, and remove those that killed servers left."""
+        parent = data_dir() / "spool"
+        parent.mkdir(mode=0o700, exist_ok=True)
+        with (parent / ".opening").open("wb") as opening:
+            # Nobody takes the folder that another is just making for one that was left.
+            fcntl.flock(opening, fcntl.LOCK_EX)
+            for left in parent.iterdir():
+                if left.is_dir() and _is_left(left):
+                    shutil.rmtree(left, ignore_errors=True)
+            self._path = Path(tempfile.mkdtemp(dir=parent))
+            self._lock = (self._path / _LOCK).open("wb")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def close(self) -> None:
+        """Remove the folder: what has a name there is being read already."""
+        if self._path is not None:
+            shutil.rmtree(self._path, ignore_errors=True)
 
 
-def clear() -> None:
-    """Empty the folder: what has a name there is being read already, or was left by a kill."""
-    shutil.rmtree(folder(), ignore_errors=True)
-    folder().mkdir(mode=0o700, exist_ok=True)
+_LOCK: Final = ".lock"
+
+
+def _is_left(folder: Path) -> bool:
+    """Tell whether no server lives that made a folder."""
+    try:
+        with (folder / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return False
+    return True
+
+
+folder: Final = Folder()
 
 
 def send(
@@ -73,7 +118,7 @@ def _gather(response: StreamingHttpResponse, left: Callable[[], bool]) -> bytes 
             if file is None:
                 start += piece
                 if len(start) > _IN_MEMORY:
-                    file = tempfile.NamedTemporaryFile(dir=folder(), delete=False)  # noqa: SIM115
+                    file = tempfile.NamedTemporaryFile(dir=folder.path, delete=False)  # noqa: SIM115
                     file.write(start)
             else:
                 file.write(piece)

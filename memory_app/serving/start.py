@@ -54,7 +54,7 @@ def serve(
     """Serve until SIGTERM or SIGINT, then let requests in flight finish. Raises CannotServe."""
     host, port = parse_bind(bind)
     _require_free(host, port, bind)
-    spool.clear()
+    spool.folder.open()
     _warn_of_plain_http(host)
     _raise_open_files()
     # The processes that serve are copies of this one, which must not share a connection, nor take
@@ -80,7 +80,7 @@ def serve(
         log_dictconfig=_log_settings(),
     )
     server.on_startup(lambda: print(f"Lethe listens on http://{bind}", flush=True))  # noqa: T201
-    server.on_shutdown(spool.clear)
+    server.on_shutdown(spool.folder.close)
     if cleans_up:
         cleaner = Cleaner()
         server.on_startup(cleaner.start)

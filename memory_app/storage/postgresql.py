@@ -171,6 +171,9 @@ class PostgreSQLEngine(Engine):
         """Tell a full disk and a server that is away from a bug."""
         if isinstance(problem, errors.DiskFull):
             return StorageFull("the disk is full; nothing was stored")
+        if isinstance(problem, errors.ReadOnlySqlTransaction):
+            # A standby, or a server that is being moved: its successor takes the call.
+            return Unavailable("the database only reads at present; the call can be repeated")
         if isinstance(problem, psycopg.OperationalError | psycopg.InterfaceError):
             return Unavailable("the database cannot be reached; the call can be repeated")
         return None

@@ -237,6 +237,8 @@ class SQLiteEngine(Engine):
         code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_FULL:
             return StorageFull("the disk is full; nothing was stored")
+        if code == sqlite3.SQLITE_READONLY:
+            return Unavailable("the database only reads at present; the call can be repeated")
         if code in _BUSY:
             return Unavailable(
                 "the database is busy; nothing was done, so the call can be repeated"

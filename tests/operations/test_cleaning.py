@@ -16,6 +16,7 @@ from memory_app.operations.falling_due import Due, is_overdue
 from memory_app.operations.health import check_readiness
 from memory_app.operations.journal import journal_path
 from memory_app.operations.keys import Caller
+from memory_app.operations.purging import finish_purges
 from memory_app.operations.requesting import execute_purge, preview_purge
 from tests.batches import in_batches_of
 from tests.factories import make_caller, make_session
@@ -162,6 +163,30 @@ def test_a_run_that_is_killed_half_way_is_finished_by_the_next(
     assert (names(), Message.objects.count()) == ([], 0)
     assert sum(one.counts["sessions"] for one in Receipt.objects.all()) == 6
     assert all(one.purged_at for one in Receipt.objects.all())
+
+
+def test_what_a_run_purges_is_on_a_receipt_that_was_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when another run took it for dead, and finished its receipt, between two batches."""
+    ann = make_caller()
+    for number in range(6):
+        make_session(ann, f"chat-{number}", "Hi", now=NOW)
+    purge_some, finished = Enforcement._purge_some, list[str]()
+
+    def finished_by_another(work: Enforcement, *arguments: Any) -> Any:
+        done = purge_some(work, *arguments)
+        if work.receipt not in finished:
+            finish_purges(now=LATER)
+            finished.append(str(work.receipt))
+            assert Receipt.objects.get(pk=work.receipt).purged_at == LATER
+        return done
+
+    monkeypatch.setattr(Enforcement, "_purge_some", finished_by_another)
+    done = clean_up(batch_size=2, now=LATER)
+    assert (done.purged.sessions, done.purged.messages, names()) == (6, 6, [])
+    receipts = Receipt.objects.all()
+    assert {one.pk for one in receipts} == set(finished)
+    assert all(one.counts["sessions"] == one.counts["previewed"] == 2 for one in receipts)
+    assert all(one.verification["result"] == "clear" for one in receipts)
 
 
 def test_nothing_due_leaves_no_receipt() -> None:

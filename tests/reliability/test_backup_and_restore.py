@@ -206,6 +206,31 @@ def test_a_restore_that_was_killed_is_served_by_nobody(
     manage(installation, "create_key", "support")
 
 
+def test_a_restore_touches_no_table_that_is_not_lethe_s(
+    installation: dict[str, str], tmp_path: Path
+) -> None:
+    if installation["DATABASE_URL"].startswith("sqlite"):
+        pytest.skip("a file is Lethe's alone")
+    backup = tmp_path / "backup"
+    manage(installation, "create_key", "support")
+    manage(installation, "backup", str(backup))
+    with psycopg.connect(installation["DATABASE_URL"], autocommit=True) as server:
+        server.execute("CREATE TABLE invoices (id int); INSERT INTO invoices VALUES (7)")
+        server.execute("CREATE VIEW keys_of_all AS SELECT prefix FROM api_key")
+        manage(installation, "create_key", "travel")
+    refused = manage(installation, "restore", str(backup), "--yes", status=1)
+    assert "invoices, keys_of_all" in refused.stderr
+    with psycopg.connect(installation["DATABASE_URL"], autocommit=True) as server:
+        assert server.execute("SELECT id FROM invoices").fetchall() == [(7,)]
+        assert server.execute("SELECT count(*) FROM keys_of_all").fetchone() == (2,)
+        server.execute("CREATE SCHEMA books; ALTER TABLE invoices SET SCHEMA books")
+        server.execute("DROP VIEW keys_of_all")
+    manage(installation, "restore", str(backup), "--yes")
+    with psycopg.connect(installation["DATABASE_URL"], autocommit=True) as server:
+        assert server.execute("SELECT id FROM books.invoices").fetchall() == [(7,)]
+        assert server.execute("SELECT name FROM namespace").fetchall() == [("support",)]
+
+
 def test_a_restore_makes_a_database_where_there_is_none(
     installation: dict[str, str], tmp_path: Path
 ) -> None:

@@ -1,11 +1,12 @@
 """`serve` runs the cleanup loop beside itself, and takes it along when it goes."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -33,10 +34,8 @@ def cleaners(pids: list[int]) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
-def test_the_cleanup_loop_lives_and_ends_with_the_server(
-    installation: dict[str, str], ending: signal.Signals
-) -> None:
+@contextlib.contextmanager
+def serving(installation: dict[str, str], ending: int) -> Iterator["subprocess.Popen[bytes]"]:
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "manage.py", "serve", "--bind", f"127.0.0.1:{port}"],
@@ -48,8 +47,25 @@ def test_the_cleanup_loop_lives_and_ends_with_the_server(
     try:
         wait_until_up(f"http://127.0.0.1:{port}", server)
         assert poll(lambda: len(cleaners(tree(server.pid))) == 1)
-        (cleaner,) = cleaners(tree(server.pid))
+        yield server
     finally:
         os.kill(server.pid, ending)
         server.wait(40)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_the_cleanup_loop_lives_and_ends_with_the_server(
+    installation: dict[str, str], ending: signal.Signals
+) -> None:
+    with serving(installation, ending) as server:
+        (cleaner,) = cleaners(tree(server.pid))
     assert poll(lambda: cleaners([cleaner]) == [])
+
+
+def test_a_cleanup_loop_that_died_is_started_again(installation: dict[str, str]) -> None:
+    with serving(installation, signal.SIGTERM) as server:
+        (first,) = cleaners(tree(server.pid))
+        os.kill(first, signal.SIGKILL)
+        assert poll(lambda: cleaners(tree(server.pid)) not in ([first], []))
+        (second,) = cleaners(tree(server.pid))
+    assert poll(lambda: cleaners([second]) == [])

@@ -54,12 +54,37 @@ def test_streams_that_nobody_reads_hold_neither_memory_nor_threads(
         assert server.resident_mb() - before < 60
 
 
+def spools(environment: dict[str, str]) -> set[Path]:
+    return {path for path in _spool(environment).iterdir() if path.is_dir()}
+
+
+def _spool(environment: dict[str, str]) -> Path:
+    return Path(environment["LETHE_DATA_DIR"]) / "spool"
+
+
 def test_what_a_killed_server_left_of_its_streams_is_removed(
     start: Callable[..., Server], environment: dict[str, str]
 ) -> None:
-    folder = Path(environment["LETHE_DATA_DIR"]) / "spool"
-    folder.mkdir(exist_ok=True)
-    left = folder / "left"
-    left.write_bytes(os.urandom(10))
+    before = spools(environment) if _spool(environment).exists() else set()
+    killed = start()
+    (left,) = spools(environment) - before
+    (left / "answer").write_bytes(os.urandom(10))
+    killed.process.kill()
+    killed.process.wait(10)
+    until(lambda: not killed.processes())
     start()
     assert not left.exists()
+
+
+def test_a_server_that_starts_or_stops_leaves_the_streams_of_another_on_its_folder(
+    start: Callable[..., Server], environment: dict[str, str]
+) -> None:
+    before = spools(environment) if _spool(environment).exists() else set()
+    first = start()
+    (mine,) = spools(environment) - before
+    (mine / "answer").write_bytes(b"somebody reads this")
+    second = start()
+    second.terminate()
+    assert second.process.wait(20) == 0
+    assert (mine / "answer").read_bytes() == b"somebody reads this"
+    assert len(first.call("/stream?pieces=200&size=100000").body) == 20_000_000
