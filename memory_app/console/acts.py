@@ -32,6 +32,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "session.delete": Words("Deleted sessions", "trash"),
     "purge.execute": Words("Asked for a purge", "trash"),
     "purge.cancel": Words("Cancelled a purge", "ban"),
+    "cleanup.run": Words("Ran cleanup", "refresh"),
     "subject.export": Words("Exported a data subject", "download"),
     "subject.erase": Words("Erased a data subject", "user-x"),
     "hold.place": Words("Placed a hold", "lock"),

@@ -1,7 +1,7 @@
 """What every page shows around its content: the side bar, the person, the theme."""
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
 from django.conf import settings
@@ -10,6 +10,7 @@ from django.urls import NoReverseMatch, reverse
 
 from memory_app.operations.preferences import DEFAULTS, THEMES, Preferences
 from memory_app.operations.rights import Person, Right
+from memory_app.operations.surveying import cleanup_is_late
 from memory_app.version import VERSION
 
 
@@ -40,7 +41,14 @@ GROUPS: Final = (
     Group(
         "",
         (
-            Entry("overview", "o", "Overview", "layout-dashboard", Right.VIEW),
+            Entry(
+                "overview",
+                "o",
+                "Overview",
+                "layout-dashboard",
+                Right.VIEW,
+                Right.MANAGE_NAMESPACES,
+            ),
             Entry("sessions", "s", "Sessions", "messages", Right.VIEW),
             Entry("search", "m", "Message search", "search", Right.READ_CONTENT),
             Entry("subjects", "d", "Data subjects", "user", Right.VIEW),
@@ -59,7 +67,7 @@ GROUPS: Final = (
             ),
             Entry("holds", "h", "Legal holds", "lock", Right.VIEW),
             Entry("receipts", "e", "Receipts", "receipt", Right.VIEW),
-            Entry("runs", "r", "Cleanup runs", "refresh", Right.VIEW),
+            Entry("runs", "r", "Cleanup runs", "refresh", Right.VIEW, Right.MANAGE_NAMESPACES),
             Entry("audit", "a", "Audit log", "list-details", Right.READ_OWN_AUDIT, Right.OVERSEE),
         ),
     ),
@@ -143,6 +151,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "person": person,
         "navigation": links_for(person, request.path) if person else [],
         "preferences": preferences_for(request),
+        # Asked for by whole pages only.
+        "cleanup_is_late": partial(cleanup_is_late, person=person) if person else False,
         "environment": settings.LETHE_ENVIRONMENT,
         "version": VERSION,
     }

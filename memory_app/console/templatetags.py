@@ -13,6 +13,7 @@ from memory_app.console import times
 from memory_app.moments import NEVER, SECOND
 from memory_app.operations.preferences import DEFAULTS, Preferences
 from memory_app.operations.rights import Person
+from memory_app.operations.running import RunView
 
 register = template.Library()
 
@@ -26,6 +27,10 @@ STATES: Final = {
     "purged": ("Purged", "ban"),
     "done": ("Done", "circle-check"),
     "failed": ("Failed", "alert-circle"),
+    "complete": ("Complete", "circle-check"),
+    "incomplete": ("Incomplete", "alert-triangle"),
+    "interrupted": ("Interrupted", "alert-circle"),
+    "running": ("Running", "progress"),
     "queued": ("Queued", "hourglass"),
     "cancelled": ("Cancelled", "ban"),
     "revoked": ("Revoked", "ban"),
@@ -109,6 +114,31 @@ def size(value: int) -> str:
     return (
         f"{amount:.0f} {unit}" if unit in ("B", "KB") or amount >= 100 else f"{amount:.1f} {unit}"
     )
+
+
+@register.filter
+def inner(text: str) -> str:
+    """Write the words of an act within a sentence: only the first letter becomes small."""
+    return text[:1].lower() + text[1:]
+
+
+@register.filter
+def short(value: int) -> str:
+    """Write a number that has little room: `1,284`, `1.92 M`."""
+    for least, unit in ((1_000_000_000, "G"), (1_000_000, "M"), (100_000, "k")):
+        if value >= least:
+            amount = value / (1_000 if unit == "k" else least)
+            return f"{amount:.3g} {unit}" if amount < 1000 else f"{amount:.0f} {unit}"
+    return f"{value:,}"
+
+
+@register.filter
+def took(run: RunView) -> str:
+    """Write how long a run took: `0.4 s`, `3m 5s`."""
+    if run.finished_at is None:
+        return "—"
+    seconds = (run.finished_at - run.started_at) / SECOND
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)}m {int(seconds % 60)}s"
 
 
 @register.filter

@@ -19,6 +19,7 @@ class AuditAct(StrEnum):
     REASON_GIVE = "reason.give"
     PURGE_EXECUTE = "purge.execute"
     PURGE_CANCEL = "purge.cancel"
+    CLEANUP_RUN = "cleanup.run"
     SUBJECT_EXPORT = "subject.export"
     SUBJECT_ERASE = "subject.erase"
     HOLD_PLACE = "hold.place"

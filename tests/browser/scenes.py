@@ -2,10 +2,11 @@
 
 import pytest
 
-from memory_app.models import AuditEntry, HoldKind, Namespace
-from memory_app.moments import DAY, process_clock
+from memory_app.models import AuditEntry, CleanupRun, HoldKind, Namespace
+from memory_app.moments import DAY, MINUTE, SECOND, process_clock
 from memory_app.operations import previewing
 from memory_app.operations.attesting import checkpoints_path, write_checkpoint
+from memory_app.operations.cleaning import clean_up
 from memory_app.operations.holding import NewHold, place_hold
 from memory_app.operations.keys import Caller, create_key, prefix_of, rotate_key
 from memory_app.operations.namespaces import NamespaceChange, create_namespace
@@ -30,6 +31,47 @@ def many(_: Monkeypatch) -> str:
     for number in range(60):
         make_session((support, claims)[number % 3 == 0], f"chat-{number}", f"Question {number}")
     return "/sessions/"
+
+
+def overview(monkeypatch: Monkeypatch) -> str:
+    """Let a month happen, with all that can need attention; return where the overview is."""
+    holds(monkeypatch)
+    support, now = make_caller("support"), process_clock()
+    for day in range(1, 45):
+        for number in range(day * 7 % 5):
+            make_session(support, f"day-{day}-{number}", now=now - day * DAY)
+    create_key(namespace="a-namespace-of-sixty-four-characters-" + "x" * 27, expires_at=now + DAY)
+    clean_up()
+    for number in range(90):
+        problem = "OperationalError" if number == 80 else None
+        begun = now - (90 - number) * 5 * MINUTE
+        CleanupRun.objects.create(
+            started_at=begun,
+            finished_at=None if number == 30 else begun + number * SECOND,
+            complete=problem is None and number % 20 > 0,
+            problem=problem,
+            sessions=number % 3,
+            scrubbed=number == 50,
+        )
+    return "/overview/"
+
+
+def overdue(_: Monkeypatch) -> str:
+    """Leave a session that should be gone; return where the overview is."""
+    make_session(make_caller("support"), "old", now=process_clock() - 38 * DAY)
+    return "/overview/"
+
+
+def runs(monkeypatch: Monkeypatch) -> str:
+    """Let a month happen; return where the runs are, with what the next will do."""
+    overview(monkeypatch)
+    return "/runs/?next="
+
+
+def one_run(monkeypatch: Monkeypatch) -> str:
+    """Purge what is due; return where the run is."""
+    overdue(monkeypatch)
+    return f"/runs/{clean_up().run}/"
 
 
 def one(_: Monkeypatch) -> str:

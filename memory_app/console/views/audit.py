@@ -55,7 +55,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "query": query,
         "chips": asked.chips(),
         "found": found,
-        "rows": [_row(entry, found) for entry in found.items],
+        "rows": [entry_row(entry, found) for entry in found.items],
         "following": f"{query}&{following}" if query else following,
         "fault": acts.fault(found.standing.found) if found.standing else None,
     }
@@ -84,7 +84,8 @@ def _misread(request: HttpRequest, context: dict[str, Any], problem: Invalid) ->
     )
 
 
-def _row(entry: Entered, found: LogPage) -> Row:
+def entry_row(entry: Entered, found: LogPage) -> Row:
+    """Return an entry with its words, and where its object is."""
     about = About(entry.object_kind or "", entry.object_id or "")
     name = found.things.get(about)
     url = _PAGES[about.kind](about.id) if name is not None and about.kind in _PAGES else ""
