@@ -29,6 +29,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "session.expire": Words("Expired a session", "clock-x"),
     "session.extend": Words("Extended a session", "clock-plus"),
     "session.restore": Words("Restored a session", "arrow-back-up"),
+    "session.undo": Words("Undid an act on a session", "arrow-back-up"),
     "session.delete": Words("Deleted sessions", "trash"),
     "purge.execute": Words("Asked for a purge", "trash"),
     "purge.cancel": Words("Cancelled a purge", "ban"),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django import template
 from django.contrib.messages.storage.base import Message
 from django.template import Context
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -148,9 +149,11 @@ def clock(value: int) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def undo_of(context: Context, message: Message) -> dict[str, Any]:
-    """Return what undoes the act that a notification tells of, for which sessions, and where."""
-    kind, _, rest = (message.extra_tags or "").partition(" ")
-    act, _, uids = rest.partition(" ")
+    """Return what undoes the act that a notification tells of, and where it was pressed."""
+    kind, _, undo = (message.extra_tags or "").partition(" ")
+    if kind != "undo":
+        return {}
     request = context["request"]
     back = page.open_page(request) if page.from_htmx(request) else request.get_full_path()
-    return {"act": act, "uids": uids.split(), "back": back} if kind == "undo" else {}
+    in_list = back.partition("?")[0] == reverse("console:sessions")
+    return {"undo": undo, "back": back, "in_list": in_list}

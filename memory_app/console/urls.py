@@ -16,6 +16,7 @@ from memory_app.console.views import (
     reasons,
     receipts,
     runs,
+    selections,
     sessions,
     transcripts,
 )
@@ -60,7 +61,9 @@ urlpatterns = [
     path("overview/", overview.index, name="overview"),
     path("sessions/", sessions.index, name="sessions"),
     path("sessions/count/", sessions.count, name="count"),
-    path("sessions/act/", sessions.act, name="act"),
+    path("sessions/act/", selections.act, name="act"),
+    path("sessions/hold/", selections.hold, name="hold_sessions"),
+    path("sessions/export/<token:token>/", downloads.export, name="export"),
     path("sessions/<uid:uid>/", transcripts.session, name="session"),
     path("sessions/<uid:uid>/messages/<int:seq>/", transcripts.message, name="message"),
     re_path(

@@ -16,6 +16,7 @@ from memory_app.models.retention_policy import OnExpired, RetentionPolicy
 from memory_app.models.scrub import Scrub
 from memory_app.models.stated_reason import StatedReason
 from memory_app.models.tally import DailyRemoval, DailyTally, Tally
+from memory_app.models.undo import Undo, UndoneSession
 
 __all__ = [
     "AgentSession",
@@ -50,4 +51,6 @@ __all__ = [
     "SessionFacet",
     "StatedReason",
     "Tally",
+    "Undo",
+    "UndoneSession",
 ]

@@ -15,6 +15,7 @@ class AuditAct(StrEnum):
     SESSION_EXPIRE = "session.expire"
     SESSION_EXTEND = "session.extend"
     SESSION_RESTORE = "session.restore"
+    SESSION_UNDO = "session.undo"
     SESSION_DELETE = "session.delete"
     REASON_GIVE = "reason.give"
     PURGE_EXECUTE = "purge.execute"

@@ -27,6 +27,23 @@ class Shown(NamedTuple):
 SHOWN_COLUMNS: Final = "p.number, p.revision, p.last_activity_at, p.expires_at, p.has_ended"
 
 
+def show_again(db: Database, token: str, numbers: Sequence[int]) -> None:
+    """Take sessions of a set as they are now, after its own actor changed them.
+
+    They may no longer match the filter, by that very act: from then on the set stands for itself.
+    """
+    columns = "revision, last_activity_at, expires_at, has_ended"
+    current = "s.revision, s.last_activity_at, s.expires_at, s.ended_at IS NOT NULL"
+    db.run_many(
+        f"UPDATE previewed_session SET ({columns}) ="
+        f" (SELECT {current} FROM agent_session s WHERE s.id = number)"
+        " WHERE preview_id = %s AND number = %s",
+        [(token, number) for number in numbers],
+    )
+    if numbers:
+        db.run("UPDATE preview SET wanted = NULL WHERE id = %s", (token,))
+
+
 def read_filter(wanted: str | None) -> SessionFilter | None:
     """Return the filter that a preview keeps as JSON; None for sessions chosen one by one."""
     return None if wanted is None else SessionFilter(**json.loads(wanted))

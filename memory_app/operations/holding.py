@@ -75,7 +75,7 @@ def place_hold(*, hold: NewHold, person: Person | None = None, now: int | None =
     does it. Raises NotFound, Forbidden, Invalid and InvalidPrefix.
     """
     _check(hold)
-    matter, reason = hold.matter.strip(), check_reason(hold.reason)
+    matter, reason = check_matter(hold.matter), check_reason(hold.reason)
     made = f"hld_{secrets.token_hex(16)}"
 
     def work(db: Database) -> HoldView:
@@ -105,10 +105,17 @@ def place_hold(*, hold: NewHold, person: Person | None = None, now: int | None =
     return engine().write(work)
 
 
-def _check(hold: NewHold) -> None:
-    if not hold.matter.strip() or not hold.matter.strip().isprintable():
+def check_matter(matter: str) -> str:
+    """Return the name of a matter, trimmed. Raises Invalid."""
+    trimmed = matter.strip()
+    if not trimmed or not trimmed.isprintable():
         raise Invalid.at(("body", "matter"), "name the matter, in printable characters")
-    check_length(hold.matter.strip(), ("body", "matter"), "a matter", MAX_MATTER)
+    check_length(trimmed, ("body", "matter"), "a matter", MAX_MATTER)
+    return trimmed
+
+
+def _check(hold: NewHold) -> None:
+    check_matter(hold.matter)
     if hold.review_after <= 0:
         raise Invalid.at(("body", "review"), "a hold is reviewed in the future")
     if hold.kind == HoldKind.PREFIX:

@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from memory_app.errors import Invalid, NotFound, Refusal, SessionExists
 from memory_app.models import AuditAct
 from memory_app.models.snapshot import SessionSnapshot
-from memory_app.operations import lifetimes
+from memory_app.operations import lifetimes, undoing
 from memory_app.operations.auditing import COMMAND, About, Entry, write_entries, write_entry
-from memory_app.operations.closing import SHOWN_COLUMNS, Shown
+from memory_app.operations.closing import SHOWN_COLUMNS, Shown, show_again
 from memory_app.operations.previewing import MAX_CHOSEN, check_reason, read_preview
 from memory_app.operations.rights import Person, Right
 from memory_app.storage import Database, engine
@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 # How many sessions one transaction changes: their writers wait for it.
 _AT_ONCE: Final = 500
+# How many sessions one call changes: somebody waits for it, and 12,000 take some five seconds.
+MAX_CHANGED: Final = 20_000
 
 _AUDITED: Final = {
     Right.EXPIRE: AuditAct.SESSION_EXPIRE,
@@ -30,10 +32,14 @@ _AUDITED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Intervened:
-    """What came of an act on chosen sessions: which are done, and how many are not, by reason."""
+    """What came of an act on chosen sessions: which are done, and how many are not, by reason.
+
+    `undo` is what `undoing` takes, for an hour; None when nothing was done.
+    """
 
     done: Sequence[str]
     left: Mapping[str, int] = field(default_factory=dict)
+    undo: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +98,7 @@ def restore_session(*, uid: str, reason: str, now: int | None = None) -> None:
     why = check_reason(reason)
 
     def work(db: Database) -> None:
-        found = _lock(db, ([uid], ()))
+        found = _lock(db, Batch(uids=[uid]))
         if not found:
             raise NotFound("there is no such session")
         namespace_id, namespace, session = found[0]
@@ -119,48 +125,62 @@ def _intervene(
 ) -> Intervened:
     done: list[str] = []
     left: Counter[str] = Counter()
+    undo = undoing.new_undo()
     for batch in _batches(person, right, chosen, now):
-        some, others = _begin_none_meanwhile(_work(person, right, batch, act, now))
+        some, others = _begin_none_meanwhile(_work(person, right, batch, act, undo, now))
         done += some
         left += others
-    return Intervened(done, dict(left))
+    return Intervened(done, dict(left), undo if done else None)
 
 
-# The sessions of one transaction: by uid, or by number with what a preview showed of each.
-Batch = tuple[Sequence[str], Sequence[Shown]]
+class Batch(NamedTuple):
+    """The sessions of one transaction: by uid, or by number with what a preview showed of each."""
+
+    uids: Sequence[str] = ()
+    token: str = ""
+    shown: Sequence[Shown] = ()
 
 
 def _batches(person: Person, right: Right, chosen: Chosen, now: int | None) -> list[Batch]:
     if chosen.token is None:
         if len(chosen.uids) > MAX_CHOSEN:
             raise Invalid(f"at most {MAX_CHOSEN} sessions are chosen one by one; use a filter")
-        return [(chosen.uids, ())] if chosen.uids else []
-    read_preview(actor=person, token=chosen.token, right=right, now=now)
+        return [Batch(uids=chosen.uids)] if chosen.uids else []
+    token = chosen.token
+    preview = read_preview(actor=person, token=token, right=right, now=now)
+    if preview.sessions > MAX_CHANGED:
+        raise Invalid(
+            f"at most {MAX_CHANGED:,} sessions are changed at once, and these are"
+            f" {preview.sessions:,}; narrow the filter"
+        )
     rows = engine().read(
         lambda db: db.rows(
             f"SELECT {SHOWN_COLUMNS} FROM previewed_session p WHERE p.preview_id = %s"
             " ORDER BY p.number",
-            (chosen.token,),
+            (token,),
         )
     )
     shown = [Shown(*row) for row in rows]
-    return [((), shown[start : start + _AT_ONCE]) for start in range(0, len(shown), _AT_ONCE)]
+    return [
+        Batch(token=token, shown=shown[start : start + _AT_ONCE])
+        for start in range(0, len(shown), _AT_ONCE)
+    ]
 
 
 def _work(
-    person: Person, right: Right, batch: Batch, act: Act, now: int | None
+    person: Person, right: Right, batch: Batch, act: Act, undo: str, now: int | None
 ) -> Callable[[Database], tuple[list[str], Counter[str]]]:
     def work(db: Database) -> tuple[list[str], Counter[str]]:
-        done: list[str] = []
+        done: list[SessionSnapshot] = []
         entries: list[Entry] = []
         left: Counter[str] = Counter()
         moment = now or db.now()
         found = _lock(db, batch)
         visible = [row for row in found if person.may(Right.VIEW, row[1])]
-        left["gone"] += len(batch[0] or batch[1]) - len(visible)
+        left["gone"] += len(batch.uids or batch.shown) - len(visible)
         for _, namespace, _ in visible:
             person.require(right, namespace)
-        shown = {one.number: one for one in batch[1]}
+        shown = {one.number: one for one in batch.shown}
         for namespace_id, namespace, session in visible:
             if session.number in shown and not _is_as_shown(shown[session.number], session):
                 left["changed meanwhile"] += 1
@@ -170,13 +190,30 @@ def _work(
             except Refusal as refusal:
                 left[refusal.detail] += 1
             else:
-                done.append(session.uid)
+                done.append(session)
                 about = About("session", session.uid)
                 entries.append(Entry(person.username, _AUDITED[right], namespace, about))
+        expiries = _expiries(db, done)
+        kept = [undoing.lifetime_of(one, expiries[one.number]) for one in done]
+        undoing.keep(db, undo, person, right, kept, moment)
+        if batch.token:
+            show_again(db, batch.token, [one.number for one in done])
         write_entries(db, entries, moment)
-        return done, +left
+        return [one.uid for one in done], +left
 
     return work
+
+
+def _expiries(db: Database, sessions: Sequence[SessionSnapshot]) -> dict[int, int]:
+    """Return when sessions expire now, by their numbers."""
+    if not sessions:
+        return {}
+    marks = ", ".join(["%s"] * len(sessions))
+    rows = db.rows(
+        f"SELECT s.id, s.expires_at FROM agent_session s WHERE s.id IN ({marks})",
+        [one.number for one in sessions],
+    )
+    return dict(rows)
 
 
 def _is_as_shown(one: Shown, session: SessionSnapshot) -> bool:
@@ -190,8 +227,8 @@ def _is_as_shown(one: Shown, session: SessionSnapshot) -> bool:
 
 def _lock(db: Database, batch: Batch) -> list[tuple[int, str, SessionSnapshot]]:
     """Lock those sessions of a batch that are there; return each with its namespace."""
-    uids, shown = batch
-    column, values = ("s.uid", list(uids)) if uids else ("s.id", [one.number for one in shown])
+    column = "s.uid" if batch.uids else "s.id"
+    values: Sequence[Any] = batch.uids or [one.number for one in batch.shown]
     rows = db.rows(
         f"SELECT {SESSION_COLUMNS}, s.namespace_id, n.name FROM agent_session s"
         " JOIN namespace n ON n.id = s.namespace_id WHERE s.purge_receipt IS NULL"

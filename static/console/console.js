@@ -216,6 +216,24 @@
     countTicks();
   }
 
+  // A key presses what the bar of the selection shows: nothing is selected, nothing is pressed.
+  function press(key) {
+    const button = find(`.bulk [data-key="${key}"]`);
+    if (!button?.checkVisibility()) return false;
+    button.click();
+    const menu = button.closest("details.menu");
+    if (menu?.open) find(".pop button", menu)?.focus();
+    return true;
+  }
+
+  function clearSelection() {
+    const boxes = all("input[name=sel]:checked:not(:disabled)");
+    boxes.forEach((box) => (box.checked = false));
+    countTicks();
+    if (boxes.length) say("Selection cleared");
+    else press("Escape");
+  }
+
   function focusField(selector) {
     const field = find(selector);
     field?.focus();
@@ -231,6 +249,9 @@
     x: () => tickRow(false),
     X: () => tickRow(true),
     a: () => find("[data-select-all]")?.click(),
+    e: () => press("e"),
+    h: () => press("h"),
+    ".": () => press("."),
     g: () => (going = Date.now()),
     r: () => document.body.dispatchEvent(new CustomEvent("console:tick")),
     "?": () => find("[data-open=keys]")?.click(),
@@ -243,9 +264,11 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
-      const menu = document.activeElement?.closest("details.menu[open]");
+      const menu = find("details.menu[open]");
+      const here = document.activeElement?.closest("details.menu[open]");
       closeMenus();
-      if (menu) find("summary", menu).focus();
+      if (here) find("summary", here).focus();
+      if (!menu && !event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog")) clearSelection();
     }
     const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog, [contenteditable]");
     if (root.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey || typing) return;
@@ -284,6 +307,7 @@
     ageToasts();
     refreshTimes();
     const { ctx } = event.detail;
+    if (ctx?.sourceElement?.matches?.("[data-once]")) ctx.sourceElement.closest(".toast")?.remove();
     const quiet = ctx?.request?.headers?.["HX-Tick"];
     if (!ctx?.response || ctx.response.status >= 400 || quiet) return;
     failures = 0;

@@ -89,8 +89,8 @@ def test_selected_sessions_are_expired_and_restored_without_javascript(
     plain_page.get_by_label("Select org-1/ann").check()
     plain_page.get_by_role("button", name="Expire").click()
     expect(plain_page.get_by_text("1 session expired.")).to_be_visible()
-    plain_page.locator(".toast").get_by_role("button", name="Restore").click()
-    expect(plain_page.get_by_text("1 session restored.")).to_be_visible()
+    plain_page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(plain_page.get_by_text("1 session as before, and not expired.")).to_be_visible()
 
 
 def test_a_filter_is_in_the_address_and_back_takes_it_out(visit: Open, agent: Caller) -> None:

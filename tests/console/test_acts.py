@@ -1,6 +1,12 @@
 """What people do to sessions in the console: each role exactly what the contract says."""
 
+import csv
+import io
+import json
+import re
+
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
 from memory_app.operations import previewing
@@ -9,8 +15,8 @@ from memory_app.operations.purging import finish_purges
 from memory_app.operations.reading import Which
 from memory_app.operations.sessions import get_session
 from memory_app.storage import engine
-from tests.console.scenes import PART, ROLES, ask_to_purge, person, scene, token_in
-from tests.factories import make_caller, make_session
+from tests.console.scenes import PART, ROLES, SECRETS, ask_to_purge, person, scene, token_in
+from tests.factories import begin_session, make_caller, make_session
 from tests.people import acting, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +29,7 @@ MAY = {
     ("operator", "restore"),
     *(("privacy_officer", act) for act in ("list", "open", "receipts", "read", "expire")),
     *(("privacy_officer", act) for act in ("extend-7d", "restore", "purge", "download")),
+    *(("privacy_officer", act) for act in ("hold", "release", "export")),
 }
 READS = {
     "list": "/sessions/",
@@ -48,13 +55,18 @@ def status(agent: Caller, uid: str) -> str:
     return at.session.status(at.now)
 
 
-@pytest.mark.parametrize("act", [*READS, "expire", "extend-7d", "restore", "purge"])
+@pytest.mark.parametrize(
+    "act", [*READS, "expire", "extend-7d", "restore", "purge", "hold", "release", "export"]
+)
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_may_do_this_and_no_more(agent: Caller, role: str, act: str) -> None:
     uid, client = scene(agent), person(role)
     before = status(agent, uid)
     if act in READS:
         answer = client.get(READS[act].format(uid=uid))
+    elif act in ("hold", "release"):
+        form = {"do": act, "sel": uid, "matter": "M", "reason": "R"}
+        answer = client.post("/sessions/hold/", form)
     else:
         answer = client.post("/sessions/act/", {"do": act, "sel": uid})
     allowed = (role, act) in MAY
@@ -97,17 +109,88 @@ def test_selected_sessions_are_expired_and_one_is_told_and_may_undo_it(
     )
     assert answer.text.startswith('<section id="results"')
     assert "2 sessions expired" in answer.text
-    assert 'value="restore"' in answer.text
     assert [status(agent, uid) for uid in (first, second, third)] == [
         "expired",
         "expired",
         "active",
     ]
-    back = petra.post(
-        "/sessions/act/", {"do": "restore", "sel": [first, second], "back": "/sessions/"}
-    )
+    undo = undo_in(answer)
+    back = petra.post("/sessions/act/", {"do": "undo", "undo": undo, "back": "/sessions/"})
     assert (back.status_code, back["Location"]) == (303, "/sessions/")
     assert status(agent, first) == "active"
+    assert "2 sessions as before, and not expired" in petra.get("/sessions/").text
+    again = petra.post("/sessions/act/", {"do": "undo", "undo": undo}, headers=PART)
+    assert "Nothing was undone" in again.text
+
+
+def undo_in(answer: HttpResponse) -> str:
+    """Return what undoes the act that a notification tells of."""
+    found = re.search(r'name="undo" value="([^"]+)"', answer.text)
+    assert found, answer.text
+    return found.group(1)
+
+
+def test_selected_sessions_are_held_with_matter_and_reason_and_let_go(
+    agent: Caller, petra: Client
+) -> None:
+    both = [scene(agent, name) for name in "ab"]
+    asked = petra.post("/sessions/act/", {"do": "hold", "sel": both})
+    assert "Hold 2 sessions" in asked.text
+    assert asked.text.count('name="sel"') == 2
+    form = {"do": "hold", "sel": both, "matter": "Miller", "reason": " "}
+    refused = petra.post("/sessions/hold/", form)
+    assert refused.status_code == 422
+    assert 'name="matter" value="Miller"' in refused.text
+    assert 'aria-describedby="reason-error"' in refused.text
+    done = petra.post("/sessions/hold/", form | {"reason": "Asked by counsel"}, headers=PART)
+    assert "2 sessions held" in done.text
+    assert done.text.count("badge-held") == 2
+    again = petra.post("/sessions/hold/", form | {"reason": "Once more"}, headers=PART)
+    assert "2 left as they were: held for this matter already" in again.text
+    released = {"do": "release", "sel": both, "reason": "Settled"}
+    text = petra.post("/sessions/hold/", released, headers=PART)
+    assert "2 sessions let go" in text.text
+    undone = petra.post("/sessions/act/", {"do": "undo", "undo": undo_in(text)}, headers=PART)
+    assert "2 sessions held again" in undone.text
+    assert undone.text.count("badge-held") == 2
+
+
+def test_an_export_says_what_goes_and_is_entered(agent: Caller, petra: Client) -> None:
+    both = [scene(agent, name) for name in ("=cmd()", "b")]
+    begin_session(agent, "c")
+    address = petra.post("/sessions/act/", {"do": "export", "sel": both})["Location"]
+    assert "Export 2 sessions" in petra.get(address).text
+    assert petra.post(
+        "/sessions/act/", {"do": "export", "sel": both}, headers=PART
+    ).text.startswith("<dialog")
+    lines = petra.post(address, {"as": "jsonl"})
+    told = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [one["session_id"] for one in told] == ["=cmd()", "b"]
+    assert [len(one["messages"]) for one in told] == [4, 4]
+    table = petra.post(address, {"as": "csv"}).getvalue().decode()
+    head, first, second = csv.reader(io.StringIO(table))
+    assert head[:5] == ["uid", "session_id", "namespace", "user_id", "status"]
+    assert first[:5] == [both[0], "'=cmd()", "support", "ann", "active"]
+    assert second[1] == "b"
+    assert not [secret for secret in SECRETS if secret in table]
+    entries = engine().read(
+        lambda db: db.rows(
+            "SELECT actor, object_kind, counts FROM audit_entry WHERE act = %s",
+            ("session.export",),
+        )
+    )
+    assert entries == [("privacy_officer", "selection", '{"sessions": 2}')] * 2
+
+
+def test_where_a_reason_is_demanded_an_export_asks_for_it(agent: Caller, petra: Client) -> None:
+    uid = scene(agent)
+    engine().write(lambda db: db.run("UPDATE namespace SET demands_reason = %s", (True,)))
+    answer = petra.post("/sessions/act/", {"do": "export", "sel": uid})
+    assert "/reason" in answer["Location"]
+    for headers in ({}, PART):
+        text = petra.get("/sessions/", headers=headers).text
+        assert "org-1/ann" in text
+        assert not [secret for secret in SECRETS if secret in text]
 
 
 def test_what_is_not_done_is_told_with_its_reason(agent: Caller, petra: Client) -> None:
@@ -157,6 +240,7 @@ def test_all_that_match_are_fixed_as_a_set_and_exactly_these_are_acted_on(
     token = address.partition("set=")[2]
     told = petra.post("/sessions/act/", {"do": "expire", "set": token}, headers=PART).text
     assert "60 sessions expired" in told
+    assert "<strong>All 60</strong> that match are selected" in told
     row = engine().read(
         lambda db: db.row(
             "SELECT count(*) FROM agent_session WHERE explicit_because = %s", ("operator",)

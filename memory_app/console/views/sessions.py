@@ -1,33 +1,24 @@
-"""Sessions: the list, and what is done to those that are selected in it."""
+"""Sessions: the list."""
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from memory_app.console import filters, page
 from memory_app.console.filters import Asked
-from memory_app.console.views import purges
 from memory_app.errors import Invalid, PreviewStale
 from memory_app.models.snapshot import SessionSnapshot
 from memory_app.moments import DAY
-from memory_app.operations import intervening, previewing, viewing
-from memory_app.operations.intervening import Chosen, Intervened
+from memory_app.operations import previewing, viewing
 from memory_app.operations.previewing import PreviewView
 from memory_app.operations.rights import Person, Right
 from memory_app.operations.viewing import Listed, Place
 
-_UID: Final = re.compile(r"[0-9a-f]{32}")
 _TOKEN: Final = re.compile(r"prv_[0-9a-f]{32}")
-_EXTENSIONS: Final[Mapping[str, int]] = {"extend-7d": 7, "extend-30d": 30, "extend-90d": 90}
-# What undoes an act, offered for no more sessions than a page shows.
-_UNDO: Final[Mapping[str, str]] = {"expire": "restore", "restore": "expire"}
-_UNDO_MOST: Final = 50
 
 COLUMNS: Final = (
     ("message_count", "Messages", "num"),
@@ -45,10 +36,16 @@ def index(request: HttpRequest) -> HttpResponse:
         asked.wanted()
     except Invalid as problem:
         return _misread(request, problem)
-    return _show(request, asked, _preview(request, request.GET.get("set", "")))
+    return show(request, asked, fixed_set(request, request.GET.get("set", "")))
 
 
-def _show(request: HttpRequest, asked: Asked, chosen: PreviewView | None = None) -> HttpResponse:
+def show(
+    request: HttpRequest,
+    asked: Asked,
+    chosen: PreviewView | None = None,
+    fragment: str = "console/sessions/_answer.html",
+) -> HttpResponse:
+    """Answer with the list that is asked for, and the set of all that matched if it is selected."""
     person: Person = request.person  # type: ignore[attr-defined]
     browsed = viewing.browse_sessions(
         person=person,
@@ -57,7 +54,7 @@ def _show(request: HttpRequest, asked: Asked, chosen: PreviewView | None = None)
         sort=asked.sort,
         cursor=asked.cursor or None,
         # Nobody waits for a page that refreshes itself, and it shall not lose its count.
-        with_count=page.is_tick(request) or request.GET.get("count") == "yes",
+        with_count=page.is_tick(request) or "count" in request.GET or request.method == "POST",
     )
     names = [place.name for place in browsed.places]
     context: dict[str, Any] = {
@@ -76,15 +73,15 @@ def _show(request: HttpRequest, asked: Asked, chosen: PreviewView | None = None)
         # All that match can be fixed as a set only within one namespace.
         "whole": asked.namespace or (names[0] if len(names) == 1 else ""),
         "may": _rights(person, asked.namespace),
-        "here": _url(asked, page=True, chosen=chosen),
+        "here": url(asked, page=True, chosen=chosen),
         "following": _joined(asked.query(), _cursor(browsed.next_cursor)),
     }
-    url = _url(asked, page=True, chosen=chosen)
-    push, replace = (None, None) if page.is_tick(request) else _history(request, url)
+    here = url(asked, page=True, chosen=chosen)
+    push, replace = (None, None) if page.is_tick(request) else _history(request, here)
     return page.render(
         request,
         page="console/sessions/index.html",
-        fragment="console/sessions/_answer.html",
+        fragment=fragment,
         context=context,
         push=push,
         replace=replace,
@@ -96,7 +93,7 @@ def count(request: HttpRequest) -> HttpResponse:
     """Count the sessions of a list, for which the list itself does not wait."""
     asked = filters.read(request.GET)
     if not page.wants_fragment(request):
-        return page.redirect(request, f"{_url(asked)}{'&' if asked.query() else '?'}count=yes")
+        return page.redirect(request, f"{url(asked)}{'&' if asked.query() else '?'}count=yes")
     counted = viewing.count_sessions(
         person=request.person,  # type: ignore[attr-defined]
         wanted=asked.wanted(),
@@ -137,7 +134,8 @@ def _joined(*queries: str) -> str:
     return "&".join(query for query in queries if query)
 
 
-def _url(asked: Asked, *, page: bool = False, chosen: PreviewView | None = None) -> str:
+def url(asked: Asked, *, page: bool = False, chosen: PreviewView | None = None) -> str:
+    """Return where a list is."""
     query = _joined(asked.query(page=page), f"set={chosen.token}" if chosen else "")
     path = reverse("console:sessions")
     return f"{path}?{query}" if query else path
@@ -155,9 +153,17 @@ def _question(url: str) -> dict[str, Any]:
 
 
 def _rights(person: Person, namespace: str) -> dict[str, bool]:
-    rights = (Right.EXPIRE, Right.EXTEND, Right.RESTORE, Right.PURGE, Right.READ_CONTENT)
+    rights = (
+        Right.EXPIRE,
+        Right.EXTEND,
+        Right.RESTORE,
+        Right.HOLD,
+        Right.EXPORT,
+        Right.PURGE,
+        Right.READ_CONTENT,
+    )
     if namespace:
-        return {str(right): person.may(right, namespace) for right in rights}
+        return {str(right): person.holds(right, namespace) for right in rights}
     return {str(right): person.may_anywhere(right) for right in rights}
 
 
@@ -180,7 +186,7 @@ def _misread(request: HttpRequest, problem: Invalid) -> HttpResponse:
     )
 
 
-def _preview(request: HttpRequest, token: str) -> PreviewView | None:
+def fixed_set(request: HttpRequest, token: str) -> PreviewView | None:
     """Return the set of all that matched, while it can be used."""
     if not _TOKEN.fullmatch(token):
         return None
@@ -192,74 +198,3 @@ def _preview(request: HttpRequest, token: str) -> PreviewView | None:
         )
     except PreviewStale:
         return None
-
-
-@require_POST
-def act(request: HttpRequest) -> HttpResponse:
-    """Do to the selected sessions what the button says, and go back to where it was pressed."""
-    asked = filters.read(QueryDict(request.POST.get("query", "")))
-    do = request.POST.get("do", "")
-    if do == "select-all":
-        return _back(request, asked, _select_all(request, asked))
-    if do == "clear":
-        return _back(request, asked)
-    token = request.POST.get("set", "")
-    uids = [uid for uid in request.POST.getlist("sel") if _UID.fullmatch(uid)]
-    chosen = Chosen(token=token) if _TOKEN.fullmatch(token) else Chosen(uids=uids)
-    if not chosen.uids and chosen.token is None:
-        messages.warning(request, "No session is selected.")
-        return _back(request, asked)
-    if do == "purge":
-        return purges.ask(request, chosen)
-    _intervene(request, do, chosen)
-    return _back(request, asked)
-
-
-def _select_all(request: HttpRequest, asked: Asked) -> PreviewView:
-    return previewing.preview(
-        actor=request.person,  # type: ignore[attr-defined]
-        namespace=request.POST.get("whole", ""),
-        wanted=asked.wanted(),
-        right=Right.EXPIRE,
-    )
-
-
-def _intervene(request: HttpRequest, do: str, chosen: Chosen) -> None:
-    person: Person = request.person  # type: ignore[attr-defined]
-    if do == "expire":
-        done = intervening.expire_sessions(person=person, chosen=chosen)
-        said = "expired. Agents no longer see {}; the content is kept for the grace period."
-    elif do == "restore":
-        done = intervening.restore_sessions(person=person, chosen=chosen)
-        said = "restored. The idle time and the maximum age of {} count anew from now."
-    elif do in _EXTENSIONS:
-        days = _EXTENSIONS[do]
-        done = intervening.extend_sessions(person=person, chosen=chosen, extend_by=days * DAY)
-        said = f"extended, for at least {days} days from now."
-    else:
-        raise Invalid("this page knows no such act")
-    _tell(request, do, done, said)
-
-
-def _tell(request: HttpRequest, do: str, done: Intervened, said: str) -> None:
-    """Say how many were done, and why others were not; offer to undo where that is possible."""
-    number = len(done.done)
-    if number:
-        noun, them = ("session", "it") if number == 1 else ("sessions", "them")
-        undo = _UNDO.get(do, "") if number <= _UNDO_MOST else ""
-        messages.success(
-            request,
-            f"{number:,} {noun} {said.format(them)}",
-            extra_tags=f"undo {undo} {' '.join(done.done)}" if undo else "",
-        )
-    for reason, left in done.left.items():
-        messages.warning(
-            request, f"{left:,} left as {'it was' if left == 1 else 'they were'}: {reason}."
-        )
-
-
-def _back(request: HttpRequest, asked: Asked, chosen: PreviewView | None = None) -> HttpResponse:
-    back = page.safe_path(request, request.POST.get("back", ""))
-    if page.wants_fragment(request) and not back:
-        return _show(request, asked, chosen)
-    return page.redirect(request, back or _url(asked, page=True, chosen=chosen))

@@ -1,0 +1,183 @@
+"""What an operator does to many sessions at once, in the browser."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from memory_app.operations.keys import Caller
+from tests.browser.conftest import SignIn, admit
+from tests.factories import make_caller, make_session
+from tests.people import make_person
+
+Open = Callable[[str], Page]
+
+
+@pytest.fixture
+def agent(_database: None) -> Caller:
+    return make_caller("support")
+
+
+@pytest.fixture
+def visit(as_person: SignIn, live_server: Any) -> Open:
+    """Return a function that opens an address as a privacy officer."""
+    page = as_person()
+
+    def go(path: str) -> Page:
+        page.goto(live_server.url + path)
+        return page
+
+    return go
+
+
+def chats(agent: Caller, number: int) -> None:
+    for one in range(number):
+        make_session(agent, f"chat-{one}", f"Question {one}")
+
+
+def select(page: Page, *names: str) -> None:
+    for name in names:
+        page.get_by_label(f"Select {name}", exact=True).check()
+
+
+def bulk(page: Page, button: str) -> None:
+    page.get_by_role("region", name="Selected sessions").get_by_role(
+        "button", name=button, exact=True
+    ).click()
+
+
+def test_an_act_is_undone_in_place_and_the_selection_stays(visit: Open, agent: Caller) -> None:
+    chats(agent, 3)
+    page = visit("/sessions/")
+    select(page, "chat-0", "chat-1")
+    bulk(page, "Expire")
+    expect(page.locator(".badge-expired")).to_have_count(2)
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(page.locator(".badge-expired")).to_have_count(0)
+    expect(page.get_by_text("2 sessions as before, and not expired.")).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    expect(page.locator("input[name=sel]:checked")).to_have_count(2)
+    expect(page).to_have_url(re.compile("/sessions/$"))
+
+
+def test_a_set_of_all_that_match_stays_selected_through_acts(visit: Open, agent: Caller) -> None:
+    chats(agent, 55)
+    page = visit("/sessions/?q=chat-")
+    page.get_by_label("Select all on this page").check()
+    bulk(page, "Select all 55 that match")
+    expect(page.get_by_text("All 55 that match are selected")).to_be_visible()
+    bulk(page, "Expire")
+    expect(page.get_by_text("55 sessions expired.")).to_be_visible()
+    expect(page.get_by_text("All 55 that match are selected")).to_be_visible()
+    bulk(page, "Restore")
+    expect(page.get_by_text("55 sessions restored.")).to_be_visible()
+    page.locator("#q").fill("chat-1")
+    expect(page.locator(".bulk")).to_be_hidden()
+
+
+def test_sessions_are_held_in_a_dialog_and_let_go(visit: Open, agent: Caller) -> None:
+    chats(agent, 2)
+    page = visit("/sessions/")
+    select(page, "chat-0", "chat-1")
+    page.keyboard.press("h")
+    expect(page.get_by_role("heading", name="Hold 2 sessions")).to_be_visible()
+    expect(page.get_by_role("link", name="Do not hold")).to_be_focused()
+    page.get_by_label("Matter").fill("Miller v. Example")
+    page.get_by_label("Matter").press("Enter")
+    expect(page.get_by_text("Give a reason")).to_be_visible()
+    expect(page.get_by_label("Reason")).to_be_focused()
+    expect(page.get_by_label("Matter")).to_have_value("Miller v. Example")
+    page.get_by_label("Reason").fill("Asked by counsel")
+    page.get_by_role("button", name="Hold 2 sessions").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("tbody .badge-held")).to_have_count(2)
+    expect(page.locator("input[name=sel]:checked")).to_have_count(2)
+    page.keyboard.press(".")
+    expect(page.get_by_role("button", name="Release holds…")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_label("Reason").fill("Settled")
+    page.get_by_role("button", name="Release", exact=True).click()
+    expect(page.locator("tbody .badge-held")).to_have_count(0)
+    page.locator(".toast").filter(has_text="let go").get_by_role("button", name="Undo").click()
+    expect(page.locator("tbody .badge-held")).to_have_count(2)
+
+
+def test_an_export_is_handed_over_as_lines_and_as_a_table(visit: Open, agent: Caller) -> None:
+    chats(agent, 2)
+    page = visit("/sessions/")
+    select(page, "chat-0", "chat-1")
+    page.keyboard.press(".")
+    page.get_by_role("button", name="Export…").click()
+    expect(page.get_by_role("heading", name="Export 2 sessions")).to_be_visible()
+    for button, name in (("JSON Lines", "sessions.jsonl"), ("CSV", "sessions.csv")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=button).click()
+        assert download.value.suggested_filename == name
+        text = download.value.path().read_text()
+        assert "chat-0" in text
+        assert ("Question 0" in text) == (button == "JSON Lines")
+    page.keyboard.press("Escape")
+    expect(page.locator("input[name=sel]:checked")).to_have_count(2)
+
+
+def test_keys_select_clear_and_extend(visit: Open, agent: Caller) -> None:
+    chats(agent, 4)
+    page = visit("/sessions/")
+    for key in ("j", "x", "j", "j", "X"):
+        page.keyboard.press(key)
+    expect(page.locator("input[name=sel]:checked")).to_have_count(3)
+    page.keyboard.press("Escape")
+    expect(page.locator("input[name=sel]:checked")).to_have_count(0)
+    page.keyboard.press("e")
+    expect(page.locator("details.menu[open]")).to_have_count(0)
+    page.keyboard.press("a")
+    page.keyboard.press("e")
+    expect(page.get_by_role("button", name="By at least 7 days")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("input[name=sel]:checked")).to_have_count(4)
+    page.keyboard.press("e")
+    page.get_by_role("button", name="By at least 90 days").click()
+    expect(page.get_by_text("4 sessions extended, at least to")).to_be_visible()
+
+
+def test_a_range_is_selected_with_shift(visit: Open, agent: Caller) -> None:
+    chats(agent, 5)
+    page = visit("/sessions/")
+    select(page, "chat-4")
+    page.get_by_label("Select chat-1").click(modifiers=["Shift"])
+    expect(page.locator("[data-selcount]")).to_have_text("4")
+
+
+def test_what_counts_slowly_is_counted_after_the_page_is_there(visit: Open, agent: Caller) -> None:
+    chats(agent, 55)
+    page = visit("/sessions/?q=held:no")
+    expect(page.locator("#counted")).to_have_text("55 sessions")
+    page.get_by_role("link", name="Messages").click()
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Messages")
+    expect(page.locator("#counted")).to_have_text("55 sessions")
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('console:tick'))")
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#counted")).to_have_text("55 sessions")
+
+
+def test_many_are_held_and_exported_without_javascript(
+    plain_page: Page, agent: Caller, live_server: Any
+) -> None:
+    chats(agent, 2)
+    admit(plain_page.context, live_server.url, make_person("ann", privacy_officer="*"))
+    plain_page.goto(f"{live_server.url}/sessions/?q=chat-")
+    select(plain_page, "chat-0", "chat-1")
+    bulk(plain_page, "Hold…")
+    plain_page.get_by_label("Matter").fill("Miller")
+    plain_page.get_by_label("Reason").fill("Asked by counsel")
+    plain_page.get_by_role("button", name="Hold 2 sessions").click()
+    expect(plain_page.locator("tbody .badge-held")).to_have_count(2)
+    expect(plain_page).to_have_url(re.compile(r"\?q=prefix%3Achat-"))
+    select(plain_page, "chat-0")
+    plain_page.locator("#more-button").click()
+    plain_page.get_by_role("button", name="Export…").click()
+    with plain_page.expect_download() as download:
+        plain_page.get_by_role("button", name="CSV").click()
+    assert "chat-0" in download.value.path().read_text()
