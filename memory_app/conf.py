@@ -23,6 +23,7 @@ MAX_TITLE: Final = 200
 MAX_TAGS: Final = 32
 MAX_TAG: Final = 64
 MAX_QUERY: Final = 500
+MAX_SEARCH: Final = 100
 MAX_SEQ: Final = 2**32 - 1
 
 DEFAULT_SESSION_ID: Final = "default"

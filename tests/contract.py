@@ -19,7 +19,7 @@ SESSION = "session-id"
 _MESSAGE = {"id": "m-1", "role": "user", "content": "Hello"}
 _ONE = {"session_id": SESSION}
 
-_OPERATIONS = (
+OPERATIONS = (
     Operation("post", "memory/add", "write", _ONE | {"message": _MESSAGE, "create": False}),
     Operation(
         "post",
@@ -57,8 +57,3 @@ _OPERATIONS = (
     Operation("get", "receipts/get", "purge", {"id": SESSION}),
     Operation("get", "receipts/list", "purge", {"session_id": SESSION}),
 )
-
-# The search index is built apart; its operations join the contract's tests with it.
-_COME_LATER = ("memory/search",)
-
-OPERATIONS = tuple(one for one in _OPERATIONS if one.name not in _COME_LATER)

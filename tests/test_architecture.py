@@ -14,7 +14,13 @@ APP = ROOT / "memory_app"
 
 DOORS = ("memory_app.api", "memory_app.console", "memory_app.management")
 CORE = ("memory_app.operations", "memory_app.models", "memory_app.storage")
-FLOOR = ("memory_app.errors", "memory_app.conf", "memory_app.moments", "memory_app.strict_json")
+FLOOR = (
+    "memory_app.errors",
+    "memory_app.conf",
+    "memory_app.moments",
+    "memory_app.strict_json",
+    "memory_app.words",
+)
 
 # What a layer never imports.
 FORBIDDEN = {
@@ -112,6 +118,10 @@ def test_rows_with_content_are_deleted_in_one_module_only() -> None:
         ("memory_app.operations.closing", "previewed_session"),
         ("memory_app.operations.previewing", "preview"),
         ("memory_app.operations.previewing", "previewed_session"),
+        # The index forgets words when it is told to; what waits for it are numbers.
+        ("memory_app.storage.pending", "search_pending"),
+        ("memory_app.storage.postgresql_search", "search_document"),
+        ("memory_app.storage.sqlite_search", "search_document"),
     }
     found = {
         (name, match.group(1))

@@ -22,8 +22,14 @@ def answer(text: str, status: int = 200) -> HttpResponse:
     return HttpResponse(text, status=status, content_type=_JSON)
 
 
-def _text(value: str | None) -> str:
+def quote_or_null(value: str | None) -> str:
+    """Write a text that may not be there."""
     return "null" if value is None else quote(value)
+
+
+def boolean(value: bool) -> str:
+    """Write a truth value."""
+    return "true" if value else "false"
 
 
 def _moment(moment: int | None) -> str:
@@ -49,15 +55,15 @@ def session_json(
         documents += f'"state":{session.state or "{}"},'
     return (
         f'{{"uid":"{session.uid}","session_id":{quote(session.session_id)},'
-        f'"namespace":"{namespace}","user_id":{_text(session.user_id)},'
-        f'"title":{_text(session.title)},"tags":{session.tags_text},{documents}'
+        f'"namespace":"{namespace}","user_id":{quote_or_null(session.user_id)},'
+        f'"title":{quote_or_null(session.title)},"tags":{session.tags_text},{documents}'
         f'"status":"{session.status(now)}","revision":{session.revision},'
         f'"message_count":{session.message_count},"token_count":{session.token_count},'
         f'"size_bytes":{session.size_bytes},"held":{"true" if session.held else "false"},'
         f'"created_at":{_moment(session.created_at)},'
         f'"last_activity_at":{_moment(session.last_activity_at)},'
         f'"expires_at":{_moment(session.expires_at)},'
-        f'"expires_because":{_text(session.expires_because)},'
+        f'"expires_because":{quote_or_null(session.expires_because)},'
         f'"purge_after":{_moment(session.purge_after)},"ended_at":{_moment(session.ended_at)}}}'
     )
 
@@ -73,7 +79,7 @@ def stub_json(session: SessionSnapshot, now: int) -> str:
         f'"created_at":{_moment(session.created_at)},'
         f'"last_activity_at":{_moment(session.last_activity_at)},'
         f'"expires_at":{_moment(session.expires_at)},'
-        f'"expires_because":{_text(session.expires_because)},'
+        f'"expires_because":{quote_or_null(session.expires_because)},'
         f'"purge_after":{_moment(session.purge_after)}}}'
     )
 

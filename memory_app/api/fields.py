@@ -131,6 +131,17 @@ QueryText = Annotated[
         description="Looked for literally, ignoring case in every script. Not blank.",
     ),
 ]
+SearchText = Annotated[
+    StrictStr,
+    AfterValidator(_not_blank),
+    Field(
+        min_length=1,
+        max_length=conf.MAX_QUERY,
+        description='Words in any order, all of which must be there. `"a phrase"`, `begin*` and'
+        " `-without` mean what they say; everything else is text. Case and accents do not count;"
+        " Chinese, Japanese, Korean and Thai are found by any part.",
+    ),
+]
 
 _MESSAGE_SCHEMA: Final = {
     "type": "object",
@@ -180,6 +191,7 @@ Tag = Annotated[StrictStr, Field(min_length=1, max_length=conf.MAX_TAG)]
 PurgeState = Literal["queued", "running", "done", "cancelled"]
 ReceiptKind = Literal["deletion", "purge", "erasure", "cleanup"]
 Order = Literal["asc", "desc"]
+SearchSort = Literal["newest", "best"]
 Role = Literal["user", "assistant", "system", "tool", "developer"]
 Status = Literal["active", "expired", "purging"]
 AnyStatus = Literal["active", "expired", "purging", "any"]

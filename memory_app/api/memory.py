@@ -9,13 +9,22 @@ from memory_app.api import schemas
 from memory_app.api.answers import (
     DOCUMENTS,
     answer,
+    boolean,
     event_json,
     quote,
+    quote_or_null,
     session_json,
     session_or_stub,
 )
 from memory_app.api.auth import caller_of
-from memory_app.operations import reading, recording, removing, replacing, retrieving
+from memory_app.operations import (
+    reading,
+    recording,
+    removing,
+    replacing,
+    retrieving,
+    searching,
+)
 from memory_app.operations.keys import Caller
 from memory_app.operations.reading import ListQuery, Which
 from memory_app.operations.receiving import (
@@ -28,6 +37,8 @@ from memory_app.operations.receiving import (
 )
 from memory_app.operations.recording import Recorded, Recording
 from memory_app.operations.removing import Target
+from memory_app.operations.searching import Match, MessageFilter
+from memory_app.operations.wording import MAX_TEXT_BYTES
 from memory_app.strict_json import Verbatim
 
 router = Router(tags=["memory"])
@@ -178,6 +189,55 @@ def _retrieve(caller: Caller, asked: schemas.RetrieveIn, source: str) -> HttpRes
     )
     session = session_or_stub(found.session, found.expired, caller.namespace, found.now)
     return answer(f'{{"items":[{items}],"total":{found.total},"session":{session}}}')
+
+
+@router.get("/search", response=schemas.SearchOut)
+def search(request: HttpRequest, query: Query[schemas.SearchIn]) -> HttpResponse:
+    """Search the text of all live sessions of the namespace, newest first or best first.
+
+    Looks in string content, text parts, and names and arguments of tools. A message is found within
+    a second after it was added, and no more once it is removed. `score` says how often the words
+    occur for the length of the text, up to 100.
+    """
+    return _search(caller_of(request), query)
+
+
+@router.post("/search", response=schemas.SearchOut, operation_id="memory_search_post")
+def search_post(request: HttpRequest, body: schemas.SearchBody) -> HttpResponse:
+    """Search the live sessions of the namespace, with the words in the body instead of the URL."""
+    return _search(caller_of(request), body)
+
+
+def _search(caller: Caller, asked: schemas.SearchIn) -> HttpResponse:
+    found = searching.search_messages(
+        caller=caller,
+        query=asked.query,
+        wanted=MessageFilter(
+            role=asked.role,
+            prefix=asked.prefix,
+            user_id=asked.user_id,
+            after=asked.after,
+            before=asked.before,
+        ),
+        sort=asked.sort,
+        limit=asked.limit,
+        cursor=asked.cursor,
+    )
+    items = ",".join(map(_found, found.matches))
+    return answer(
+        f'{{"items":[{items}],"next_cursor":{quote_or_null(found.next_cursor)},'
+        f'"truncated":{boolean(found.truncated)},"rebuilding":{boolean(found.rebuilding)},'
+        f'"text_limit":{MAX_TEXT_BYTES}}}'
+    )
+
+
+def _found(match: Match) -> str:
+    marks = ",".join(f"[{mark.start},{mark.end}]" for mark in match.excerpt.marks)
+    return event_json(
+        match.event,
+        f',"score":{round(match.score, 4)},"session_id":{quote(match.home.session_id)},'
+        f'"uid":"{match.home.uid}","snippet":{quote(match.excerpt.text)},"marks":[{marks}]',
+    )
 
 
 @router.get("/get", response=schemas.ItemOut)

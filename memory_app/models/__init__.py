@@ -14,6 +14,7 @@ from memory_app.models.purge import Purge
 from memory_app.models.receipt import Receipt, ReceiptKind, ReceiptSubject
 from memory_app.models.retention_policy import OnExpired, RetentionPolicy
 from memory_app.models.scrub import Scrub
+from memory_app.models.search_document import SearchDocument, SearchPending, SearchState
 from memory_app.models.stated_reason import StatedReason
 from memory_app.models.tally import DailyRemoval, DailyTally, Tally
 from memory_app.models.undo import Undo, UndoneSession
@@ -47,6 +48,9 @@ __all__ = [
     "Role",
     "Scope",
     "Scrub",
+    "SearchDocument",
+    "SearchPending",
+    "SearchState",
     "SessionDocument",
     "SessionFacet",
     "StatedReason",

@@ -29,3 +29,11 @@ class CodePointField(models.TextField):  # type: ignore[type-arg]
         parameters: dict[str, Any] = dict(super().db_parameters(connection))
         parameters["collation"] = "C" if connection.vendor == "postgresql" else None
         return parameters
+
+
+class WordsField(models.TextField):  # type: ignore[type-arg]
+    """The words of a message: with a space between them, or as PostgreSQL's own kind of list."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        """Name the type."""
+        return "tsvector" if connection.vendor == "postgresql" else "text"

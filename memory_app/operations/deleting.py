@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from memory_app import conf
 from memory_app.models.message import SEQ_BITS
-from memory_app.storage import Database
-from memory_app.storage.content import BY_MESSAGE, BY_SESSION
+from memory_app.storage import Database, search_index
+from memory_app.storage.content import BY_MESSAGE, BY_SESSION, INDEXED
+from memory_app.storage.pending import forget, queue_again
 
 
 class Span(NamedTuple):
@@ -36,17 +37,26 @@ class Deleted(NamedTuple):
 
 def delete_messages(db: Database, spans: Sequence[Span]) -> Deleted:
     """Delete messages by place, from everywhere a message's text is kept."""
+    for span in spans:
+        queue_again(db, span.number, span.first, span.last)
+    return _delete_spans(db, spans)
+
+
+def _delete_spans(db: Database, spans: Sequence[Span]) -> Deleted:
+    """Delete messages that nothing is about to index: see storage/pending.py."""
     ranges = [span.keys for span in spans]
+    index_rows = search_index().remove(db, ranges)
     messages = 0
     for table, key in BY_MESSAGE:
         deleted = db.delete_ranges(table, key, ranges)
         messages = deleted if table == "message" else messages
-    return Deleted(messages)
+    return Deleted(messages, index_rows)
 
 
 def delete_sessions(db: Database, numbers: Sequence[int]) -> Deleted:
     """Delete sessions and everything that is kept of them."""
-    deleted = delete_messages(db, [Span(number) for number in numbers])
+    forget(db, numbers)
+    deleted = _delete_spans(db, [Span(number) for number in numbers])
     for table, column in BY_SESSION:
         db.run(f"DELETE FROM {table} WHERE {column} {{among}}", (db.array(numbers),))
     return deleted
@@ -55,7 +65,7 @@ def delete_sessions(db: Database, numbers: Sequence[int]) -> Deleted:
 def count_left(db: Database, numbers: Sequence[int]) -> int:
     """Count the rows of sessions that are still there: the check that nothing is left."""
     left = 0
-    for table, key in BY_MESSAGE:
+    for table, key in (*BY_MESSAGE, INDEXED):
         row = db.row(_LEFT.format(table=table, key=key), (db.array(numbers),))
         left += int(row[0]) if row else 0
     for table, column in BY_SESSION:

@@ -18,6 +18,7 @@ from memory_app.operations.receiving import SessionChange
 from memory_app.operations.recording import OPENING_ATTEMPTS
 from memory_app.operations.sessions import SessionAt
 from memory_app.storage import Database, engine
+from memory_app.storage.pending import queue
 from memory_app.strict_json import Verbatim, decode
 
 
@@ -84,6 +85,7 @@ def _copy(
         " WHERE m.id > %s AND m.id <= %s",
         ((session.number - source.number) << SEQ_BITS, start, start + last),
     )
+    queue(db, session.number, 1, max(last, 1))
     first = session.number << SEQ_BITS
     counted = db.row(
         "SELECT count(*), coalesce(sum(tokens), 0), coalesce(sum(size_bytes), 0) FROM message"

@@ -195,4 +195,12 @@ def _append(
         active_at = there.last_activity_at
     elif target.keep_times:
         active_at = max(one.created_at or now for one in placed)
-    store_placed(db, there, placed, user_id=session.user_id, api_key_id=None, active_at=active_at)
+    store_placed(
+        db,
+        there,
+        placed,
+        user_id=session.user_id,
+        api_key_id=None,
+        active_at=active_at,
+        bulk=True,
+    )

@@ -28,6 +28,7 @@ from memory_app.operations.receiving import IncomingMessage, SessionChange
 from memory_app.operations.sparing import refuse_held
 from memory_app.storage import Database, engine
 from memory_app.storage.engine import Append, Row
+from memory_app.storage.pending import queue
 from memory_app.storage.statements import GROW, PROLONG, SESSION_COLUMNS
 from memory_app.strict_json import decode, same
 
@@ -256,10 +257,12 @@ def store_placed(
     user_id: str | None,
     api_key_id: int | None,
     active_at: int,
+    bulk: bool = False,
 ) -> SessionSnapshot:
     """Insert messages, at least one, in the order of their places into a session that is locked.
 
-    `active_at` is when the session was active by that: it prolongs the session.
+    `active_at` is when the session was active by that: it prolongs the session. Search finds them
+    within a second, `bulk` ones when nothing else waits for it.
     """
     found_user_id = next((one.event.user_id for one in placed if one.event.user_id), None)
     row = db.row(
@@ -280,6 +283,7 @@ def store_placed(
         db,
         [_message_row(session.number, one, grown.last_activity_at, api_key_id) for one in placed],
     )
+    queue(db, session.number, placed[0].seq, placed[-1].seq, bulk=bulk)
     return grown
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from memory_app.errors import Invalid, NotFound
 from memory_app.models.snapshot import Event, SessionSnapshot
+from memory_app.operations.indexing import reindex_message
 from memory_app.operations.journal import file_removals
 from memory_app.operations.keys import Caller
 from memory_app.operations.receiving import (
@@ -146,6 +147,7 @@ def _overwrite(
             event.key,
         ),
     )
+    reindex_message(db, event.key, caller.namespace_id, incoming.payload, incoming.role)
     db.run(
         SHRINK,
         (

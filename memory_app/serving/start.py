@@ -50,8 +50,12 @@ def serve(
     threads: int = THREADS,
     limits: Limits | None = None,
     cleans_up: bool = False,
+    beside: Callable[[], None] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then let requests in flight finish. Raises CannotServe."""
+    """Serve until SIGTERM or SIGINT, then let requests in flight finish. Raises CannotServe.
+
+    `beside` is what each process does on a thread of its own for as long as it serves.
+    """
     host, port = parse_bind(bind)
     _require_free(host, port, bind)
     spool.folder.open()
@@ -86,12 +90,14 @@ def serve(
         server.on_startup(cleaner.start)
         server.on_shutdown(cleaner.stop)
     bridge = partial(Bridge, threads=threads, multiprocess=workers > 1, limits=limits or Limits())
-    loader: Callable[..., Any] = partial(_load, bridge)
+    loader: Callable[..., Any] = partial(_load, bridge, beside)
     server.serve(target_loader=loader, wrap_loader=False)
 
 
-def _load(bridge: Callable[[], Bridge]) -> Any:
+def _load(bridge: Callable[[], Bridge], beside: Callable[[], None] | None) -> Any:
     """Make the application, in a process that serves."""
+    if beside is not None:
+        threading.Thread(target=beside, name="beside", daemon=True).start()
     threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
     return bridge()
 

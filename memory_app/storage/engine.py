@@ -193,6 +193,10 @@ class Engine(ABC):
         """Let one process at a time do what takes longer than a transaction; others wait."""
 
     @abstractmethod
+    def alone_if_free(self, name: str) -> AbstractContextManager[bool]:
+        """Let one process at a time do something; the others are told that they are not the one."""
+
+    @abstractmethod
     def translate(self, problem: Exception) -> Refusal | None:
         """Return what a driver's exception means to a caller, or None when it is a bug."""
 

@@ -167,6 +167,21 @@ class PostgreSQLEngine(Engine):
             with self.refusals():
                 self.database().row("SELECT pg_advisory_unlock(%s::bigint)", (key,))
 
+    @contextmanager
+    def alone_if_free(self, name: str) -> Iterator[bool]:
+        """Hold the same lock, unless another connection has it."""
+        key = zlib.crc32(f"lethe:{name}".encode())
+        with self.refusals():
+            row = self.database().row("SELECT pg_try_advisory_lock(%s::bigint)", (key,))
+        if row is None or not row[0]:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            with self.refusals():
+                self.database().row("SELECT pg_advisory_unlock(%s::bigint)", (key,))
+
     def translate(self, problem: Exception) -> Refusal | None:
         """Tell a full disk and a server that is away from a bug."""
         if isinstance(problem, errors.DiskFull):
@@ -208,6 +223,9 @@ def _append_template(with_now: bool, with_user: bool, with_revision: bool, may_r
             SELECT s.id * 4294967296 + s.last_seq, %s, %s, %s, %s, %s, %s,
                 coalesce(%s::bigint, s.last_activity_at), s.last_activity_at, %s
             FROM grown s
+        ), queued AS (
+            INSERT INTO search_pending (number, first, last, bulk)
+            SELECT s.id, s.last_seq, s.last_seq, false FROM grown s
         )
         SELECT {statements.SESSION_COLUMNS} FROM grown s"""
 

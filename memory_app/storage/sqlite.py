@@ -18,6 +18,7 @@ from memory_app.errors import Refusal, StorageFull, Unavailable
 from memory_app.moments import process_clock
 from memory_app.storage import statements
 from memory_app.storage.engine import Append, Columns, Database, Engine, Locator, Row, Window
+from memory_app.storage.pending import queue
 from memory_app.storage.space import LEAST, Space
 
 T = TypeVar("T")
@@ -190,6 +191,8 @@ class SQLiteEngine(Engine):
             if session is None:
                 return otherwise(db)
             db.run(INSERT, message_row(append, session))
+            seq = session[statements.LAST_SEQ]
+            queue(db, session[0], seq, seq)
             return stored(session)
 
         return self.write(work)
@@ -231,6 +234,17 @@ class SQLiteEngine(Engine):
         with (data_dir() / f".{name}.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    @contextmanager
+    def alone_if_free(self, name: str) -> Iterator[bool]:
+        """Hold the same lock, unless somebody has it."""
+        with (data_dir() / f".{name}.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
 
     def translate(self, problem: Exception) -> Refusal | None:
         """Tell a full disk and a busy or lost file from a bug."""

@@ -30,6 +30,7 @@ from memory_app.models import Message, Receipt
 from memory_app.moments import DAY
 from memory_app.operations.browsing import SessionFilter
 from memory_app.operations.cleaning import clean_up
+from memory_app.operations.indexing import index_pending
 from memory_app.operations.previewing import execute, preview
 from memory_app.operations.purging import delete_session
 from memory_app.operations.scrubbing import scrub
@@ -224,6 +225,10 @@ def test_no_byte_of_a_canary_is_left_after_purge_and_scrub(
     assert {200, 404, 422} <= statuses
     assert max(statuses) < 500
     fill_everything(api, named("session"), 40)
+    assert index_pending() > 0
+    assert api.get("memory/search", query=WORD).json()["items"], "the index holds the word"
+    # Some wait in the queue while they are purged.
+    fill_everything(api, named("session"), 60)
     use_everything_else(temporary, monkeypatch, api)
     if connection.vendor == "sqlite":
         backup = tmp_path / "backup"
@@ -262,6 +267,7 @@ def test_sessions_purged_among_many_that_stay_leave_no_byte(temporary: Path) -> 
         ]
         make_session(caller, name, *contents, now=NOW)
     before = Message.objects.count()
+    index_pending()
     for name in going:
         delete_session(caller=ann, session_id=name)
     assert Message.objects.count() == before - len(going) * size == len(staying) * size

@@ -110,6 +110,34 @@ class RetrieveOut(Schema):
     session: SessionOut | StubOut | None
 
 
+class FoundOut(MatchOut):
+    """A message that a search found, and where."""
+
+    session_id: str
+    uid: str = Field(description="Of its session.")
+    snippet: str = Field(description="The passage of its text around what was found.")
+    marks: list[tuple[int, int]] = Field(
+        description="What of the snippet was looked for: from a character, up to and without"
+        " another, counted in Unicode code points."
+    )
+
+
+class SearchOut(Schema):
+    """Messages found, newest or best first."""
+
+    items: list[FoundOut]
+    next_cursor: str | None
+    truncated: bool = Field(
+        description="Whether messages that match may be missing: the search ended before it had"
+        " looked at all that have the words. `next_cursor` goes on, where there is one."
+    )
+    rebuilding: bool = Field(
+        description="Whether the search index is being made anew, so that older messages may be"
+        " missing."
+    )
+    text_limit: int = Field(description="How many bytes of each message's text are searched.")
+
+
 class ItemOut(Schema):
     """One message and its session."""
 

@@ -123,6 +123,41 @@ class RetrieveBody(RetrieveIn):
     offset: int = Field(0, ge=0, le=2**62, strict=True)
 
 
+class SearchIn(Input):
+    """Words to look for in all live sessions, and which messages."""
+
+    query: fields.SearchText
+    role: fields.Role | None = Field(None, description="Only messages of this role.")
+    prefix: StrictStr | None = Field(
+        None,
+        min_length=1,
+        max_length=conf.MAX_ID,
+        description="Only sessions whose id begins so, character by character.",
+    )
+    user_id: StrictStr | None = Field(
+        None, min_length=1, max_length=conf.MAX_ID, description="Only sessions about this person."
+    )
+    after: fields.Moment | None = Field(
+        None,
+        description="Only messages at this time or later, by their own `timestamp`, else by when"
+        " they were stored.",
+    )
+    before: fields.Moment | None = Field(None, description="Only messages before this time.")
+    sort: fields.SearchSort = Field(
+        "newest",
+        description="`newest`: what was stored last comes first. `best`: the newest 1,000 that"
+        " match, ranked by `score`.",
+    )
+    limit: fields.QueryInt = Field(20, ge=0, le=conf.MAX_SEARCH, description="The most messages.")
+    cursor: StrictStr | None = Field(None, description="`next_cursor` of the page before.")
+
+
+class SearchBody(SearchIn):
+    """The same, as a body."""
+
+    limit: int = Field(20, ge=0, le=conf.MAX_SEARCH, strict=True)
+
+
 class GetIn(WhichIn):
     """One message."""
 

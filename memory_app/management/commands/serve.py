@@ -4,6 +4,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from memory_app.management.command import LetheCommand, WrongUsage
+from memory_app.operations.indexing import keep_indexed
 from memory_app.serving import CannotServe, parse_bind, serve
 
 
@@ -44,4 +45,5 @@ class Command(LetheCommand):
             bind=options["bind"],
             workers=options["workers"],
             cleans_up=not options["no_cleanup"],
+            beside=keep_indexed,
         )

@@ -1,0 +1,239 @@
+"""Keep the full-text index: write what is new, remove what is removed, check it, make it anew.
+
+Messages wait in a queue that was written with them, and one process at a time takes them from it in
+batches, off the path of whoever adds them. A process that is killed leaves the queue as it is.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from memory_app import conf
+from memory_app.errors import Refusal
+from memory_app.models.message import SEQ_BITS
+from memory_app.operations.wording import words_of
+from memory_app.storage import Database, engine, search_index
+from memory_app.storage.engine import Row
+from memory_app.storage.pending import Turn, queue_again, take, take_bulk_back
+from memory_app.storage.search import Document
+from memory_app.words import VERSION, runs
+
+# How many messages one transaction indexes, and up to how many bytes: other writers wait for it,
+# 20 milliseconds on SQLite.
+BATCH: Final = 200
+_BYTES: Final = 2 * conf.MB
+# How many sessions a rebuild queues at once.
+_SESSIONS: Final = 1_000
+# How often an idle process looks whether something waits, in seconds: what is added is found after
+# that long, and the time it takes to index it.
+PAUSE: Final = 0.2
+_AFTER_TROUBLE: Final = 1.0
+
+
+def index_pending(*, seconds: float | None = None) -> int:
+    """Index what waits until nothing does, or for so long; return how many messages that were."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    done = 0
+    while found := _index_batch():
+        done += found.messages
+        if deadline is not None and time.monotonic() > deadline:
+            break
+    return done
+
+
+def keep_indexed(stop: threading.Event | None = None) -> None:
+    """Index what is added, for as long as this process serves."""
+    stopped = stop or threading.Event()
+    # Made at the first text that is not ASCII, which should not be a search.
+    list(runs("é"))
+    while not stopped.is_set():
+        try:
+            pause = 0.0 if _index_batch() else PAUSE
+        except Refusal:
+            pause = _AFTER_TROUBLE
+        stopped.wait(pause)
+
+
+class _Batch(NamedTuple):
+    """What was taken from the queue: how many messages, and how many turns of the queue."""
+
+    messages: int
+    turns: int
+
+
+def _index_batch() -> _Batch | None:
+    """Index one batch; None when nothing waits, or another process is at it."""
+    if not engine().read(_is_needed):
+        return None
+    with engine().alone_if_free("search") as is_alone:
+        if not is_alone:
+            return None
+        engine().write(_queue_more)
+        turns, read = engine().read(_read_batch)
+        if not turns:
+            return None
+        engine().write(lambda db: _write_batch(db, turns, read))
+        return _Batch(len(read), len(turns))
+
+
+def _is_needed(db: Database) -> bool:
+    if db.row("SELECT 1 FROM search_pending LIMIT 1") is not None:
+        return True
+    state = db.row("SELECT version, below FROM search_state WHERE id = 1")
+    return state is None or state[0] != VERSION or state[1] is not None
+
+
+def _queue_more(db: Database) -> None:
+    """Go on with a rebuild, or begin one when the index holds words of another version."""
+    state = db.row("SELECT version, below FROM search_state WHERE id = 1")
+    if state is None or state[0] != VERSION:
+        _begin_rebuild(db)
+        state = db.row("SELECT version, below FROM search_state WHERE id = 1")
+    assert state is not None, "it was just written"
+    below = state[1]
+    if below is None or db.row("SELECT 1 FROM search_pending WHERE bulk LIMIT 1") is not None:
+        return
+    rows = db.rows(
+        "SELECT id, last_seq FROM agent_session WHERE id < %s ORDER BY id DESC LIMIT %s",
+        (below, _SESSIONS),
+    )
+    # The newest sessions first: they are looked for most.
+    db.run_many(
+        "INSERT INTO search_pending (number, first, last, bulk) VALUES (%s, 1, %s, true)",
+        [row for row in rows if row[1]],
+    )
+    db.run(
+        "UPDATE search_state SET below = %s WHERE id = 1",
+        (rows[-1][0] if len(rows) == _SESSIONS else None,),
+    )
+
+
+def _begin_rebuild(db: Database) -> None:
+    row = db.row("SELECT max(id) FROM agent_session")
+    below = row[0] + 1 if row and row[0] is not None else None
+    take_bulk_back(db)
+    db.run(
+        "INSERT INTO search_state (id, version, below) VALUES (1, %s, %s)"
+        " ON CONFLICT (id) DO UPDATE SET version = excluded.version, below = excluded.below",
+        (VERSION, below),
+    )
+
+
+class _Read(NamedTuple):
+    """A document, and the turn of the queue by which its message was read."""
+
+    turn: int
+    document: Document
+
+
+def _read_batch(db: Database) -> tuple[list[Turn], list[_Read]]:
+    """Read what waits longest, and make its words outside of any lock."""
+    waiting = db.rows(
+        "SELECT p.id, p.number, p.first, p.last, s.namespace_id FROM search_pending p"
+        " LEFT JOIN agent_session s ON s.id = p.number ORDER BY p.bulk, p.id LIMIT %s",
+        (BATCH,),
+    )
+    turns: list[Turn] = []
+    read: dict[int, _Read] = {}
+    size = 0
+    for turn, number, first, last, namespace in waiting:
+        left = BATCH - len(read)
+        if left <= 0 or size > _BYTES:
+            break
+        reached = last
+        for key, role, payload, size_bytes in _messages(db, number, first, last, left):
+            words = words_of(payload, number, role)
+            read[key] = _Read(turn, Document(0, key, namespace, words))
+            size += size_bytes
+            left -= 1
+            if left == 0 or size > _BYTES:
+                reached = key & conf.MAX_SEQ
+                break
+        turns.append(Turn(turn, number, first, last, reached))
+    return turns, list(read.values())
+
+
+def _messages(db: Database, number: int, first: int, last: int, limit: int) -> Iterator[Row]:
+    start = number << SEQ_BITS
+    return db.cursor(
+        "SELECT m.id, m.role, m.payload, m.size_bytes FROM message m"
+        " WHERE m.id >= %s AND m.id <= %s ORDER BY m.id LIMIT %s",
+        (start + first, start + last, limit),
+    )
+
+
+def _write_batch(db: Database, turns: Sequence[Turn], read: Sequence[_Read]) -> None:
+    """Write what is still to be written: places that were touched meanwhile have another turn."""
+    taken = {turn.id for turn in turns if take(db, turn)}
+    ready = [one.document for one in read if one.turn in taken]
+    known = _numbers(db, [one.message_key for one in ready])
+    search_index().remove_numbers(db, list(known.values()))
+    following = search_index().last_number(db)
+    placed = []
+    for one in ready:
+        docid = known.get(one.message_key)
+        if docid is None:
+            following = docid = following + 1
+        placed.append(one._replace(docid=docid))
+    search_index().put(db, placed)
+
+
+_AT_ONCE: Final = 500
+
+
+def _numbers(db: Database, keys: Sequence[int]) -> dict[int, int]:
+    """Return the numbers of messages that are in the index already: they keep their age."""
+    found: dict[int, int] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        marks = ", ".join(["%s"] * len(some))
+        found.update(
+            (key, docid)
+            for key, docid in db.rows(
+                f"SELECT message_key, docid FROM search_document WHERE message_key IN ({marks})",
+                some,
+            )
+        )
+    return found
+
+
+def reindex_message(db: Database, key: int, namespace_id: int, payload: str, role: str) -> None:
+    """Write the words of a message that was overwritten, in place of the old ones, at once."""
+    number, seq = key >> SEQ_BITS, key & conf.MAX_SEQ
+    queue_again(db, number, seq, seq)
+    docid = _numbers(db, [key]).get(key)
+    # One that was not yet indexed waits for its turn.
+    if docid is not None:
+        words = words_of(payload, number, role)
+        search_index().remove_numbers(db, [docid])
+        search_index().put(db, [Document(docid, key, namespace_id, words)])
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far the index is: messages that wait, and whether it is being made anew."""
+
+    waiting: int
+    rebuilding: bool
+
+
+def index_standing(db: Database) -> Standing:
+    """Tell how far the index is behind what is stored."""
+    row = db.row("SELECT coalesce(sum(last - first + 1), 0) FROM search_pending WHERE NOT bulk")
+    state = db.row("SELECT version, below FROM search_state WHERE id = 1")
+    rebuilding = (
+        state is None
+        or state[0] != VERSION
+        or state[1] is not None
+        or db.row("SELECT 1 FROM search_pending WHERE bulk LIMIT 1") is not None
+    )
+    return Standing(int(row[0]) if row else 0, rebuilding)
+
+
+def index_in_the_background() -> None:
+    """Index what waits, when nothing is in the way: for those who come by anyway."""
+    with suppress(Refusal):
+        index_pending(seconds=PAUSE)
