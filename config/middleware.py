@@ -1,7 +1,8 @@
 """The middleware, each letting the API pass that only the console needs."""
 
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from axes.middleware import AxesMiddleware
@@ -11,11 +12,16 @@ from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
+from django.urls import URLResolver, get_resolver
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from memory_app import measuring
 from memory_app.console.middleware import Frame
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+# Under which the files of static/ are counted.
+STATIC = "static"
 
 _CONSOLE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self';"
@@ -48,17 +54,45 @@ def is_api(request: HttpRequest) -> bool:
     return request.path_info.startswith(("/api/", "/healthz", "/readyz", "/metrics"))
 
 
+def operations(resolver: URLResolver | None = None, route: str = "") -> Iterator[str]:
+    """Yield the names under which requests are counted: views of the console, paths of the API."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLResolver):
+            inner = "console:" if entry.namespace == "console" else f"{route}{entry.pattern}"
+            yield from operations(entry, inner)
+        elif route == "console:":
+            yield f"{route}{entry.name}"
+        else:
+            yield f"{route}{entry.pattern}".removeprefix("api/v1/")
+    if resolver is None:
+        yield STATIC
+
+
+def operation_of(request: HttpRequest) -> str:
+    """Return the name under which a request is counted: never a path that a caller wrote."""
+    match = request.resolver_match
+    if match is None:
+        return STATIC if request.path_info.startswith("/static/") else measuring.OTHER
+    if match.namespace == "console":
+        return str(match.view_name)
+    return str(match.route).removeprefix("api/v1/")
+
+
 class Envelope:
-    """Give every request an id, and every answer the id and the security headers."""
+    """Give every request an id, every answer the id and the security headers, and count both."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        measuring.declare(operations())
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, and seal the answer."""
         # Never taken from the caller: an id that a caller chose could be another's.
         request.request_id = secrets.token_hex(8)  # type: ignore[attr-defined]
+        begun = time.perf_counter_ns()
         response = self.get_response(request)
+        taken = time.perf_counter_ns() - begun
+        measuring.record(operation_of(request), response.status_code, taken)
         headers = response.headers
         headers["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         for name, value in self._headers(request).items():

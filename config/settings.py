@@ -23,6 +23,9 @@ LETHE_SCRUB_MAX_MB = env.number("LETHE_SCRUB_MAX_MB", 2048, 0, 2**31)
 # How long backups are kept, for receipts to say; 0 is not said.
 LETHE_BACKUP_DAYS = env.number("LETHE_BACKUP_DAYS", 0, 0, 36_500)
 
+# Who has it may read /metrics from elsewhere; from this machine it is open without one.
+LETHE_METRICS_TOKEN = env.text("LETHE_METRICS_TOKEN")
+
 DEBUG = env.flag("LETHE_DEBUG", False)
 SECRET_KEY = env.text("LETHE_SECRET_KEY") or env.secret(
     LETHE_DATA_DIR / "secret_key", get_random_secret_key

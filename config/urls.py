@@ -4,11 +4,13 @@ from django.urls import include, path
 
 from memory_app.api import api
 from memory_app.api.health import healthz, readyz
+from memory_app.api.metrics import metrics
 
 urlpatterns = [
     path("api/v1/", api.urls),
     path("healthz", healthz),
     path("readyz", readyz),
+    path("metrics", metrics),
     path("", include("memory_app.console.urls")),
 ]
 

@@ -10,7 +10,7 @@
        models/   storage/           the nouns; what SQLite and PostgreSQL do differently
                 |
                 v
-  errors  conf  moments  strict_json  words
+  errors  conf  moments  measuring  strict_json  words
 
 Imports go downwards only, and never from one door to another; tests/test_architecture.py holds it.
 """

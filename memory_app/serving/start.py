@@ -22,6 +22,8 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+# Not used here: imported before the processes are forked, its memory is theirs together.
+import memory_app.measuring  # noqa: F401
 from memory_app.errors import Refusal
 from memory_app.serving import spool
 from memory_app.serving.bridge import Bridge

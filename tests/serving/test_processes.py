@@ -1,18 +1,20 @@
 """The server starts with a reason or says why not, and stops without breaking anything off."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.served import ROOT, free_port, new_environment
+from tests.served import ROOT, free_port, new_environment, serving
 from tests.serving.server import HEALTH, Server, everything, one_answer, until
 
 
@@ -167,3 +169,19 @@ def test_each_thread_keeps_its_own_database_connection(server: Server) -> None:
         list(callers.map(look, range(60)))
     assert 1 < len(places) == len({thread for thread, _ in places}) <= 4
     assert len({connection for _, connection in places}) == len(places)
+
+
+def test_requests_are_counted_for_all_processes_together(installation: dict[str, str]) -> None:
+    with serving(installation, workers=2) as served:
+        for _ in range(60):
+            # A connection of its own each time, so that both processes take some.
+            urllib.request.urlopen(f"{served.url}/healthz").read()
+        told = set()
+        for _ in range(12):
+            text = urllib.request.urlopen(f"{served.url}/metrics").read().decode()
+            found = re.search(r'_total\{operation="healthz",status="2xx"\} (\d+)', text)
+            assert found
+            told.add(int(found.group(1)))
+    # One more call or a few: the server was asked whether it is up.
+    (number,) = told
+    assert number >= 60
