@@ -17,6 +17,9 @@ LETHE_PUBLIC_URL = env.text("LETHE_PUBLIC_URL").rstrip("/")
 # A request's client is its connection's peer, unless this many proxies in front are trusted.
 LETHE_TRUSTED_PROXIES = env.number("LETHE_TRUSTED_PROXIES", 0, 0, 8)
 
+# Whether everyone who works in the console must have a second factor.
+LETHE_REQUIRE_SECOND_FACTOR = env.flag("LETHE_REQUIRE_SECOND_FACTOR", False)
+
 # When cleanup may scrub, in UTC, and up to which size; docs/erasure.md says what a scrub is.
 LETHE_SCRUB_WINDOW = env.window("LETHE_SCRUB_WINDOW", "02:00-05:00")
 LETHE_SCRUB_MAX_MB = env.number("LETHE_SCRUB_MAX_MB", 2048, 0, 2**31)
@@ -137,6 +140,7 @@ AUTH_USER_MODEL = "memory_app.Operator"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
+    "memory_app.console.backends.SecondFactorBackend",
 ]
 LOGIN_URL = "console:sign_in"
 PASSWORD_HASHERS = [
@@ -164,7 +168,7 @@ AXES_LOCKOUT_CALLABLE = "memory_app.console.views.accounts.locked_out"
 AXES_USERNAME_CALLABLE = "memory_app.console.clients.name_digest"
 AXES_CLIENT_IP_CALLABLE = "memory_app.console.clients.address"
 AXES_CLIENT_STR_CALLABLE = "memory_app.console.clients.no_name"
-AXES_SENSITIVE_PARAMETERS = ["username", "password", "next", "csrfmiddlewaretoken"]
+AXES_SENSITIVE_PARAMETERS = ["username", "password", "code", "next", "csrfmiddlewaretoken"]
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 # These look for a middleware by name. config/middleware.py has subclasses of axes' and of the CSRF
@@ -195,7 +199,7 @@ if _public.scheme == "https":
     SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# The longest that anyone stays signed in; memory_app/console/middleware.py also ends idle ones.
+# The longest that anyone stays signed in; memory_app/operations/sign_ins.py also ends idle ones.
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 # In a cookie, what the console said would stay in the browser.

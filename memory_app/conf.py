@@ -47,6 +47,11 @@ def public_url() -> str:
     return str(settings.LETHE_PUBLIC_URL) or "http://127.0.0.1:8000"
 
 
+def requires_second_factor() -> bool:
+    """Tell whether everyone who works in the console must have a second factor."""
+    return bool(settings.LETHE_REQUIRE_SECOND_FACTOR)
+
+
 def scrub_window() -> tuple[int, int] | None:
     """Return when cleanup may scrub: from and before, in minutes of the UTC day; None is never."""
     window: tuple[int, int] | None = settings.LETHE_SCRUB_WINDOW

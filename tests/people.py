@@ -1,5 +1,6 @@
 """Make people and sign them in, without the second that a password takes."""
 
+import secrets
 from functools import cache
 
 from django.contrib.auth.hashers import make_password
@@ -7,7 +8,7 @@ from django.test import Client
 
 from memory_app import moments
 from memory_app.console import middleware
-from memory_app.models import Namespace, Operator, OperatorRole
+from memory_app.models import Namespace, Operator, OperatorRole, SignIn
 from memory_app.operations.namespaces import ensure_namespace
 from memory_app.operations.people import add_person
 from memory_app.operations.rights import Person, find_person
@@ -39,8 +40,18 @@ def _namespace(name: str) -> Namespace:
 def sign_in(client: Client, person: Operator) -> Client:
     """Sign a person in and return the client."""
     client.force_login(person, backend=BACKEND)
+    now = moments.process_clock()
+    place = SignIn.objects.create(
+        id=f"sgn_{secrets.token_hex(16)}",
+        operator=person,
+        began_at=now,
+        seen_at=now,
+        browser="Firefox on Linux",
+        address="192.0.2.1",
+    )
     session = client.session
-    session[middleware.SIGNED_IN_AT] = session[middleware.SEEN_AT] = moments.process_clock()
+    session[middleware.SIGN_IN] = place.pk
+    session[middleware.SIGNED_IN_AT] = session[middleware.SEEN_AT] = now
     session.save()
     return client
 

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -20,6 +20,32 @@ def address(request: HttpRequest) -> str:
     ]
     # Each proxy appends who called it; what stands further left may be the caller's invention.
     return forwarded[-trusted] if 0 < trusted <= len(forwarded) else peer
+
+
+# The first that its name for itself contains: browsers also name those they descend from.
+_BROWSERS: Final = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS: Final = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Macintosh", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser(request: HttpRequest) -> str:
+    """Return the browser in words that are ours, such as Firefox on Windows."""
+    agent = request.headers.get("User-Agent", "")
+    name = next((word for mark, word in _BROWSERS if mark in agent), "A browser")
+    system = next((word for mark, word in _SYSTEMS if mark in agent), "")
+    return f"{name} on {system}" if system else name
 
 
 def name_digest(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str:

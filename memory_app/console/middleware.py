@@ -3,27 +3,26 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from django.contrib import auth, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.urls import reverse
 from django.utils import timezone
 
-from memory_app import moments
+from memory_app import conf, moments
 from memory_app.console import page
 from memory_app.console.views import errors
 from memory_app.errors import Refusal
-from memory_app.operations.preferences import Preferences, find_preferences
-from memory_app.operations.rights import Person, find_person
+from memory_app.models import Operator
+from memory_app.operations.preferences import Preferences
+from memory_app.operations.rights import Person
+from memory_app.operations.sign_ins import ABSOLUTE, IDLE, note_seen, recognise
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-MINUTE: Final = 60 * moments.SECOND
-# Without an act of the person for so long, or after so long in any case, they sign in anew.
-IDLE: Final = 30 * MINUTE
-ABSOLUTE: Final = 12 * 60 * MINUTE
-
+SIGN_IN: Final = "sign_in"
 SIGNED_IN_AT: Final = "signed_in_at"
 SEEN_AT: Final = "seen_at"
 
@@ -32,13 +31,22 @@ class ConsoleRequest(HttpRequest):
     """What a private view gets: a request with an id, of a person who is signed in."""
 
     request_id: str
+    user: Operator
     person: Person
     preferences: Preferences
+    left: "SecondsLeft"
+    lacks_factor: bool
 
 
 def public(view: View) -> View:
     """Let people open a view without signing in. Every other view is private."""
     view.open_to_all = True  # type: ignore[attr-defined]
+    return view
+
+
+def open_without_factor(view: View) -> View:
+    """Let people open a view who must have a second factor and have none yet."""
+    view.without_factor = True  # type: ignore[attr-defined]
     return view
 
 
@@ -63,10 +71,15 @@ class Frame:
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], *_: Any
     ) -> HttpResponse | None:
-        """Stop whoever is not signed in, or no longer."""
-        if request.user.is_authenticated or getattr(view, "open_to_all", False):
-            return None
-        return page.ask_to_sign_in(request)
+        """Stop whoever is not signed in, or no longer, or lacks the second factor of all."""
+        is_public = getattr(view, "open_to_all", False)
+        if not request.user.is_authenticated and not is_public:
+            return page.ask_to_sign_in(request)
+        lacks_factor = getattr(request, "lacks_factor", False)
+        if lacks_factor and not (is_public or getattr(view, "without_factor", False)):
+            messages.info(request, "Everyone here signs in with a second factor. Add yours first.")
+            return page.redirect(request, reverse("console:second_factor"))
+        return None
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
         """Present a refusal; anything else is an error of ours."""
@@ -74,13 +87,21 @@ class Frame:
 
     def _recognise(self, request: HttpRequest) -> None:
         """Note on the request who is signed in and what they may do now."""
-        self._end_if_due(request)
         user = request.user
-        if user.is_authenticated:
-            request.person = find_person(  # type: ignore[attr-defined]
-                operator_id=user.pk, username=user.get_username()
-            )
-            request.preferences = find_preferences(operator_id=user.pk)  # type: ignore[attr-defined]
+        if not user.is_authenticated:
+            return
+        sign_in = request.session.get(SIGN_IN, "")
+        known = recognise(operator_id=user.pk, username=user.get_username(), sign_in=sign_in)
+        if known is None or self._is_due(request, sign_in):
+            auth.logout(request)
+            messages.info(request, "You were signed out. Sign in again to go on.")
+            return
+        request.person = known.person  # type: ignore[attr-defined]
+        request.preferences = known.preferences  # type: ignore[attr-defined]
+        request.left = seconds_left(request)  # type: ignore[attr-defined]
+        request.lacks_factor = (  # type: ignore[attr-defined]
+            conf.requires_second_factor() and not known.has_second_factor
+        )
 
     @staticmethod
     def _clock(request: HttpRequest) -> AbstractContextManager[None]:
@@ -89,19 +110,38 @@ class Frame:
         return timezone.override(chosen.zone if chosen else UTC)
 
     @staticmethod
-    def _end_if_due(request: HttpRequest) -> None:
-        if not request.user.is_authenticated:
-            return
+    def _is_due(request: HttpRequest, sign_in: str) -> bool:
+        if seconds_left(request).soonest < 0:
+            return True
         now = moments.process_clock()
-        seen = request.session.get(SEEN_AT, 0)
-        if now - seen > IDLE or now - request.session.get(SIGNED_IN_AT, 0) > ABSOLUTE:
-            auth.logout(request)
-            messages.info(request, "You were signed out. Sign in again to go on.")
-        elif now - seen > MINUTE and not page.is_tick(request):
+        if now - request.session[SEEN_AT] > moments.MINUTE and not page.is_tick(request):
             # At most one write a minute, not one for each request.
             request.session[SEEN_AT] = now
+            note_seen(sign_in=sign_in)
+        return False
 
 
-def begin(request: HttpRequest) -> None:
-    """Note when a person signed in, from which the two limits count."""
+class SecondsLeft(NamedTuple):
+    """How long somebody stays signed in without an act, and in any case."""
+
+    idle: int
+    absolute: int
+
+    @property
+    def soonest(self) -> int:
+        """Return the less of the two."""
+        return min(self)
+
+
+def seconds_left(request: HttpRequest) -> SecondsLeft:
+    """Return how long the person stays signed in, in whole seconds; below 0 they are out."""
+    now, session = moments.process_clock(), request.session
+    idle = session.get(SEEN_AT, 0) + IDLE - now
+    absolute = session.get(SIGNED_IN_AT, 0) + ABSOLUTE - now
+    return SecondsLeft(idle // moments.SECOND, absolute // moments.SECOND)
+
+
+def begin(request: HttpRequest, sign_in: str) -> None:
+    """Note which sign-in this browser has, and when it began: the two limits count from there."""
+    request.session[SIGN_IN] = sign_in
     request.session[SIGNED_IN_AT] = request.session[SEEN_AT] = moments.process_clock()

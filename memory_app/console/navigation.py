@@ -153,6 +153,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "preferences": preferences_for(request),
         # Asked for by whole pages only.
         "cleanup_is_late": partial(cleanup_is_late, person=person) if person else False,
+        "left": getattr(request, "left", None),
         "environment": settings.LETHE_ENVIRONMENT,
         "version": VERSION,
     }

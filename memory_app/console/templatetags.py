@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import segno
 from django import template
 from django.template import Context
 from django.templatetags.static import static
@@ -34,7 +35,12 @@ STATES: Final = {
     "queued": ("Queued", "hourglass"),
     "cancelled": ("Cancelled", "ban"),
     "revoked": ("Revoked", "ban"),
+    "invited": ("Invited", "hourglass"),
+    "lapsed": ("Invitation lapsed", "clock-x"),
+    "deactivated": ("Deactivated", "user-x"),
 }
+# How many modules stay white around a QR code.
+_QUIET: Final = 4
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 
@@ -145,3 +151,34 @@ def took(run: RunView) -> str:
 def plural(value: int, noun: str) -> str:
     """Write a number with its noun: `1 session`, `1,204 sessions`."""
     return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+@register.filter
+def seconds(value: int) -> str:
+    """Write a short span in words: `2 minutes`, `40 seconds`."""
+    return plural(value // 60, "minute") if value >= 120 else plural(max(value, 0), "second")
+
+
+@register.filter
+def spaced(value: str) -> str:
+    """Write a long secret in groups of four, for people who type it."""
+    return " ".join(value[place : place + 4] for place in range(0, len(value), 4))
+
+
+@register.simple_tag
+def qr(text: str) -> SafeString:
+    """Draw a text as a QR code: dark on white in either theme, as cameras want it."""
+    rows = [bytes(row) for row in segno.make(text, error="m").matrix]
+    side = len(rows) + 2 * _QUIET
+    dark = "".join(
+        f"M{x + _QUIET} {y + _QUIET}h1v1h-1z"
+        for y, row in enumerate(rows)
+        for x, module in enumerate(row)
+        if module
+    )
+    return format_html(
+        '<svg class="qr" viewBox="0 0 {0} {0}" role="img" aria-label="QR code">'
+        '<rect width="{0}" height="{0}" fill="#fff"></rect><path d="{1}" fill="#000"></path></svg>',
+        side,
+        dark,
+    )

@@ -5,6 +5,7 @@ from memory_app.models.api_key import ApiKey, Scope
 from memory_app.models.audit_entry import AuditAct, AuditCheckpoint, AuditEntry, AuditHead
 from memory_app.models.cleanup_run import CleanupPart, CleanupRun
 from memory_app.models.erasure import Erasure
+from memory_app.models.invitation import Invitation
 from memory_app.models.legal_hold import HoldKind, LegalHold
 from memory_app.models.message import Message
 from memory_app.models.namespace import Namespace
@@ -15,6 +16,8 @@ from memory_app.models.receipt import Receipt, ReceiptKind, ReceiptSubject
 from memory_app.models.retention_policy import OnExpired, RetentionPolicy
 from memory_app.models.scrub import Scrub
 from memory_app.models.search_document import SearchDocument, SearchPending, SearchState
+from memory_app.models.second_factor import RecoveryCode, SecondFactor
+from memory_app.models.sign_in import SignIn
 from memory_app.models.stated_reason import StatedReason
 from memory_app.models.tally import DailyRemoval, DailyTally, Tally
 from memory_app.models.undo import Undo, UndoneSession
@@ -32,6 +35,7 @@ __all__ = [
     "DailyTally",
     "Erasure",
     "HoldKind",
+    "Invitation",
     "LegalHold",
     "Message",
     "Namespace",
@@ -44,6 +48,7 @@ __all__ = [
     "Receipt",
     "ReceiptKind",
     "ReceiptSubject",
+    "RecoveryCode",
     "RetentionPolicy",
     "Role",
     "Scope",
@@ -51,8 +56,10 @@ __all__ = [
     "SearchDocument",
     "SearchPending",
     "SearchState",
+    "SecondFactor",
     "SessionDocument",
     "SessionFacet",
+    "SignIn",
     "StatedReason",
     "Tally",
     "Undo",

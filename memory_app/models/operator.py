@@ -21,6 +21,9 @@ class Operator(AbstractBaseUser):
     username = CodePointField(unique=True)
     is_active = models.BooleanField(default=True)
     created_at = models.BigIntegerField()
+    # Django's own is a datetime, which the two databases' drivers give out differently.
+    last_login = None
+    signed_in_at = models.BigIntegerField(null=True)
     preferences = models.TextField(default="{}", help_text="JSON: what differs from the defaults")
 
     USERNAME_FIELD = "username"

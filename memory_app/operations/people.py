@@ -21,6 +21,7 @@ from memory_app.operations.auditing import (
     is_reserved,
     write_entry,
 )
+from memory_app.operations.rights import Person
 from memory_app.storage import Database, engine
 
 ROLES: Final = tuple(Role.values)
@@ -42,9 +43,8 @@ def create_person(
     Returns the password, made when none is given, for it is kept nowhere. `actor` is the name of
     the person who does it, if not a command. Raises Invalid and NotFound.
     """
-    name = _check_name(username)
-    if not roles or not set(roles) <= set(ROLES):
-        raise Invalid(f"roles are {', '.join(ROLES)}")
+    name = check_name(username)
+    check_roles(roles)
     chosen, encoded = _choose_password(name, password)
 
     def work(db: Database) -> str:
@@ -110,16 +110,21 @@ def reset_password(
     chosen, encoded = _choose_password(username, password)
 
     def work(db: Database) -> str:
-        found = Operator.objects.filter(username=Operator.normalize_username(username))
-        if not found.filter(is_active=True).update(password=encoded):
-            raise NotFound(
-                "this person is deactivated" if found.exists() else "nobody has this name"
-            )
-        entry = person_entry(actor, AuditAct.PERSON_RESET, found.get().pk)
-        write_entry(db, entry, now or db.now())
+        found = Operator.objects.filter(username=Operator.normalize_username(username)).first()
+        if found is None or not found.is_active:
+            raise NotFound("this person is deactivated" if found else "nobody has this name")
+        store_password(db, found.pk, encoded)
+        write_entry(db, person_entry(actor, AuditAct.PERSON_RESET, found.pk), now or db.now())
         return chosen
 
     return engine().write(work)
+
+
+def store_password(db: Database, number: int, encoded: str, but: str = "") -> None:
+    """Keep a person's new password, and end their sign-ins but one and the link they have open."""
+    db.run("UPDATE operator SET password = %s WHERE id = %s", (encoded, number))
+    db.run("DELETE FROM sign_in WHERE operator_id = %s AND id <> %s", (number, but))
+    db.run("DELETE FROM invitation WHERE operator_id = %s", (number,))
 
 
 def new_password() -> tuple[str, str]:
@@ -132,14 +137,53 @@ def _choose_password(username: str, password: str | None) -> tuple[str, str]:
     # Argon2 takes a while, by design: it is done before the transaction, not inside.
     if password is None:
         return new_password()
+    return password, encode_password(username, password)
+
+
+def encode_password(username: str, password: str) -> str:
+    """Return what is stored of a password that a person chose. Raises Invalid for a weak one.
+
+    It takes a tenth of a second, by design: call it outside a transaction.
+    """
     try:
         validate_password(password, Operator(username=username))
     except ValidationError as problem:
         raise Invalid(" ".join(problem.messages)) from None
-    return password, make_password(password)
+    return make_password(password)
 
 
-def _check_name(username: str) -> str:
+def unusable_password() -> str:
+    """Return what is stored for somebody who has no password yet: no password matches it."""
+    return make_password(None)
+
+
+def change_password(
+    *, person: Person, present: str, password: str, sign_in: str, now: int | None = None
+) -> None:
+    """Give the person another password of their choice, and end their other sign-ins.
+
+    `present` is the password they gave, already found right. Raises Invalid for a weak one.
+    """
+    if password == present:
+        raise Invalid("this is the present password; choose another")
+    encoded = encode_password(person.username, password)
+
+    def work(db: Database) -> None:
+        store_password(db, person.id, encoded, sign_in)
+        entry = person_entry(person.username, AuditAct.PERSON_PASSWORD, person.id)
+        write_entry(db, entry, now or db.now())
+
+    engine().write(work)
+
+
+def check_roles(roles: Collection[str]) -> None:
+    """Raise Invalid when these are not roles, or none."""
+    if not roles or not set(roles) <= set(ROLES):
+        raise Invalid(f"roles are {', '.join(ROLES)}")
+
+
+def check_name(username: str) -> str:
+    """Return a name for a person as it is stored. Raises Invalid."""
     name = Operator.normalize_username(username)
     if not 1 <= len(name) <= _MAX_NAME or not name.isprintable() or name != name.strip():
         raise Invalid(
@@ -148,24 +192,6 @@ def _check_name(username: str) -> str:
     if is_reserved(name):
         raise Invalid("the audit log names no person so: take another name")
     return name
-
-
-def enter_sign_in(*, username: str, now: int | None = None) -> None:
-    """Enter that a person signs in, before they are let in."""
-    _enter_own(AuditAct.PERSON_SIGN_IN, username, now)
-
-
-def enter_sign_out(*, username: str, now: int | None = None) -> None:
-    """Enter that a person signs out."""
-    _enter_own(AuditAct.PERSON_SIGN_OUT, username, now)
-
-
-def _enter_own(act: AuditAct, username: str, now: int | None) -> None:
-    def work(db: Database) -> None:
-        person = Operator.objects.get(username=username)
-        write_entry(db, person_entry(username, act, person.pk), now or db.now())
-
-    engine().write(work)
 
 
 def enter_failed_sign_in(*, username: str, now: int | None = None) -> None:

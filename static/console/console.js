@@ -149,6 +149,20 @@
     }
   }
 
+  // --- still there? ---------------------------------------------------------------------------
+
+  let leaving = 0;
+
+  // Shortly before somebody is signed out, and then once more, the page asks the server how long
+  // they have: another tab may have kept them in.
+  function watchIdle() {
+    clearTimeout(leaving);
+    const left = Number(find("#staying")?.dataset.left);
+    if (!left) return;
+    const wait = left > 120 ? left - 119 : left + 2;
+    leaving = setTimeout(() => document.body.dispatchEvent(new CustomEvent("console:idle")), wait * 1000);
+  }
+
   // Either the text is in the button, or it is what the page shows of something.
   function copiedBy({ dataset }) {
     if (dataset.copy !== undefined) return dataset.copy;
@@ -285,16 +299,17 @@
 
   let failures = 0;
   let asking = false;
+  const ASKING = "#modal-slot dialog[open], #staying dialog[open]";
 
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
     const asks = ctx.sourceEvent?.type;
     if (asks === "every" && document.hidden) event.preventDefault();
-    if (asks === "console:tick" || asks === "every") ctx.request.headers["HX-Tick"] = "true";
+    if (/^(console:tick|console:idle|every)$/.test(asks)) ctx.request.headers["HX-Tick"] = "true";
   });
 
   document.addEventListener("htmx:before:swap", () => {
-    asking = Boolean(find("#modal-slot dialog[open]"));
+    asking = Boolean(find(ASKING));
     seatToasts(document.body);
   });
 
@@ -302,10 +317,11 @@
     openDialogs();
     seatToasts();
     // The dialog is done and gone, and the focus with it.
-    if (asking && !find("#modal-slot dialog[open]")) giveFocusBack();
+    if (asking && !find(ASKING)) giveFocusBack();
     countTicks();
     ageToasts();
     refreshTimes();
+    watchIdle();
     const { ctx } = event.detail;
     if (ctx?.sourceElement?.matches?.("[data-once]")) ctx.sourceElement.closest(".toast")?.remove();
     const quiet = ctx?.request?.headers?.["HX-Tick"];
@@ -349,12 +365,26 @@
     all("[data-secret]").forEach((place) => (place.textContent = "shown once, and not again"));
   });
 
+  // --- one-time links -------------------------------------------------------------------------
+
+  // The secret of a link stands behind its #, which browsers send to nobody. It leaves the address
+  // bar before anything else happens.
+  function openLink() {
+    const field = find("[data-from-link]");
+    if (!field || location.hash.length < 2) return;
+    field.value = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname);
+    field.form.requestSubmit();
+  }
+
   // --- start ----------------------------------------------------------------------------------
 
   openDialogs();
   countTicks();
   ageToasts();
   refreshTimes();
+  watchIdle();
+  openLink();
   // The match that is looked at; a link to a message says itself where to go.
   if (!location.hash) find(".msg.here")?.scrollIntoView({ block: "center" });
   setInterval(refreshTimes, 60000);

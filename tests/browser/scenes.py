@@ -1,10 +1,11 @@
 """What the pages with sessions show: real shapes of conversations, made in a moment."""
 
+import pyotp
 import pytest
 
-from memory_app.models import AuditEntry, CleanupRun, HoldKind, Namespace
+from memory_app.models import AuditEntry, CleanupRun, HoldKind, Namespace, Operator
 from memory_app.moments import DAY, MINUTE, SECOND, process_clock
-from memory_app.operations import previewing
+from memory_app.operations import administering, inviting, previewing, second_factor
 from memory_app.operations.attesting import checkpoints_path, write_checkpoint
 from memory_app.operations.cleaning import clean_up
 from memory_app.operations.holding import NewHold, place_hold
@@ -14,9 +15,10 @@ from memory_app.operations.overseeing import check_log
 from memory_app.operations.policies import PolicyChange, set_policy
 from memory_app.operations.purging import delete_session
 from memory_app.operations.recording import Recording, add_events
-from memory_app.operations.rights import Person
+from memory_app.operations.rights import Person, find_person
 from tests.console.scenes import scene
 from tests.factories import begin_session, make_caller, make_event, make_session
+from tests.people import acting, make_person
 
 Monkeypatch = pytest.MonkeyPatch
 
@@ -124,8 +126,8 @@ def confirmation(_: Monkeypatch) -> str:
     """Choose a session for a purge; return where that is confirmed."""
     uid = scene(make_caller("support"))
     # The person signed in by the tests is always Ann, and a preview is its maker's own.
-    ann = Person(0, "ann", {"*": frozenset({"privacy_officer"})})
-    return f"/purges/{previewing.preview(actor=ann, uids=[uid]).token}/"
+    officer = Person(0, "ann", {"*": frozenset({"privacy_officer"})})
+    return f"/purges/{previewing.preview(actor=officer, uids=[uid]).token}/"
 
 
 def receipts(_: Monkeypatch) -> str:
@@ -139,8 +141,8 @@ def receipts(_: Monkeypatch) -> str:
 def one_receipt(monkeypatch: Monkeypatch) -> str:
     """Purge a session; return where the receipt is."""
     token = confirmation(monkeypatch).split("/")[2]
-    ann = Person(0, "ann", {"*": frozenset({"privacy_officer"})})
-    receipt = previewing.execute(actor=ann, token=token, reason="Test data")
+    officer = Person(0, "ann", {"*": frozenset({"privacy_officer"})})
+    receipt = previewing.execute(actor=officer, token=token, reason="Test data")
     return f"/receipts/{receipt.id}/"
 
 
@@ -235,3 +237,48 @@ def namespaces(_: Monkeypatch) -> str:
     )
     create_namespace(person=root, change=change)
     return "/namespaces/"
+
+
+def ann() -> Person:
+    """Return whom the tests have signed in."""
+    made = Operator.objects.get(username="ann")
+    return find_person(operator_id=made.pk, username="ann")
+
+
+def begun_factor(_: Monkeypatch) -> str:
+    """Begin Ann's second factor; return where it is confirmed."""
+    second_factor.begin_factor(person=ann(), issuer="Lethe")
+    return "/account/second-factor/"
+
+
+def own_factor(_: Monkeypatch) -> str:
+    """Add Ann's second factor; return where it is changed."""
+    enrol()
+    return "/account/second-factor/"
+
+
+def enrol(now: int = DAY) -> str:
+    """Add Ann's second factor; return its secret."""
+    secret = second_factor.begin_factor(person=ann(), issuer="Lethe", now=now).secret
+    code = pyotp.TOTP(secret).at(now // SECOND)
+    second_factor.confirm_factor(person=ann(), code=code, now=now)
+    return secret
+
+
+def people(_: Monkeypatch) -> str:
+    """Let people in, in every state; return where they are listed."""
+    make_caller("support")
+    make_caller("claims")
+    olga = acting("olga", administrator="*")
+    inviting.invite_person(person=olga, username="zoë", roles=["viewer"], namespace="support")
+    inviting.invite_person(person=olga, username="late", roles=["viewer"], now=DAY)
+    gone = make_person("gone-" + "long-" * 28, operator="support", privacy_officer="claims")
+    administering.deactivate(person=olga, number=gone.pk)
+    make_person("pia", privacy_officer="*", administrator="claims")
+    return "/people/"
+
+
+def one_person(monkeypatch: Monkeypatch) -> str:
+    """Return where one of several people is."""
+    people(monkeypatch)
+    return f"/people/{Operator.objects.get(username='pia').pk}/"

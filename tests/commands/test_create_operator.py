@@ -3,12 +3,15 @@
 from io import StringIO
 from typing import Any
 
+import pyotp
 import pytest
 from django.core.management import CommandError, call_command
 
 from memory_app.management.commands import create_operator
 from memory_app.models import Operator, OperatorRole
 from memory_app.operations.keys import create_key
+from memory_app.operations.rights import Person, find_person
+from memory_app.operations.second_factor import begin_factor, confirm_factor, is_asked_of
 
 
 def run(*arguments: str) -> str:
@@ -120,3 +123,18 @@ def test_reset_needs_somebody_who_is_active() -> None:
     run("ann")
     Operator.objects.update(is_active=False)
     assert status("--reset", "ann") == 1
+
+
+def test_whoever_lost_their_second_factor_is_let_in_without_it() -> None:
+    run("ann")
+    ann = acting_as("ann")
+    secret = begin_factor(person=ann, issuer="Lethe").secret
+    confirm_factor(person=ann, code=pyotp.TOTP(secret).now())
+    assert run("--drop-second-factor", "ann") == ""
+    assert not is_asked_of(operator_id=ann.id)
+    assert status("--drop-second-factor", "ann") == 1
+    assert status("--drop-second-factor", "ann", "--reset", "ann") == 2
+
+
+def acting_as(name: str) -> Person:
+    return find_person(operator_id=Operator.objects.get(username=name).pk, username=name)

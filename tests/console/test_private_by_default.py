@@ -9,7 +9,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 pytestmark = pytest.mark.django_db
 
-PUBLIC = {"console:sign_in", "console:sign_out", "console:preferences"}
+PUBLIC = {
+    "console:sign_in",
+    "console:sign_in_code",
+    "console:sign_out",
+    "console:preferences",
+    "console:join",
+}
 FOR_PROGRAMS = ("api/", "healthz", "readyz", "metrics")
 
 

@@ -3,21 +3,29 @@
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib import auth
+from django.contrib import auth, messages
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from memory_app.console import middleware, navigation, page
+from memory_app import moments
+from memory_app.console import clients, middleware, navigation, page
 from memory_app.console.middleware import ConsoleRequest, public
 from memory_app.console.views import errors
-from memory_app.operations import people
+from memory_app.models import Operator
+from memory_app.operations import people, second_factor, sign_ins
 from memory_app.operations.preferences import set_preferences
 from memory_app.operations.rights import Person
+from memory_app.operations.sign_ins import Place
 
 _YEAR: Final = 365 * 24 * 60 * 60
+# Whose password was right and who still owes a code, in this browser, and for how long.
+_AWAITED: Final = "awaited"
+_PATIENCE: Final = 10 * moments.MINUTE
 _CHOICES: Final = ("theme", "density", "clock", "time_zone")
 _SWITCHES: Final = ("relative", "keys", "live")
 
@@ -41,17 +49,78 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return page.redirect(request, back or reverse("console:home"))
     form = SignInForm(request, request.POST if request.method == "POST" else None)
     if form.is_valid():
-        people.enter_sign_in(username=form.get_user().get_username())
-        auth.login(request, form.get_user())
-        middleware.begin(request)
-        # Sessions that ended unnoticed; their number is that of the last hours' sign-ins.
-        request.session.clear_expired()
-        return page.redirect(request, back or reverse("console:home"))
+        person = form.get_user()
+        if second_factor.is_asked_of(operator_id=person.pk):
+            _await_code(request, person, back)
+            return page.redirect(request, reverse("console:sign_in_code"))
+        return _let_in(request, person, back)
     if form.non_field_errors():
         people.enter_failed_sign_in(username=request.POST.get("username", ""))
     context = {"form": form, "next": back}
     status = 422 if form.is_bound else 200
     return page.render(request, page="registration/sign_in.html", context=context, status=status)
+
+
+@public
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in_code(request: HttpRequest) -> HttpResponse:
+    """Ask whose password was right for the second factor too."""
+    person = _awaited(request)
+    if person is None:
+        request.session.pop(_AWAITED, None)
+        return page.redirect(request, reverse("console:sign_in"))
+    wrong = False
+    if request.method == "POST":
+        found = auth.authenticate(
+            request,
+            username=person.get_username(),
+            operator_id=person.pk,
+            code=request.POST.get("code", ""),
+        )
+        if found is not None:
+            return _let_in(request, person, request.session[_AWAITED]["back"])
+        people.enter_failed_sign_in(username=person.get_username())
+        wrong = True
+    return page.render(
+        request,
+        page="registration/sign_in_code.html",
+        context={"wrong": wrong, "name": person.get_username()},
+        status=422 if wrong else 200,
+    )
+
+
+def _await_code(request: HttpRequest, person: Operator, back: str) -> None:
+    request.session.cycle_key()
+    request.session[_AWAITED] = {
+        "id": person.pk,
+        # Another password meanwhile ends the wait too.
+        "hash": person.get_session_auth_hash(),
+        "at": moments.process_clock(),
+        "back": back,
+    }
+
+
+def _awaited(request: HttpRequest) -> Operator | None:
+    """Return whose password was right in this browser a moment ago."""
+    awaited = request.session.get(_AWAITED)
+    if awaited is None or moments.process_clock() - awaited["at"] > _PATIENCE:
+        return None
+    person: Operator | None = ModelBackend().get_user(awaited["id"])
+    if person is None or not constant_time_compare(person.get_session_auth_hash(), awaited["hash"]):
+        return None
+    return person
+
+
+def _let_in(request: HttpRequest, person: Operator, back: str) -> HttpResponse:
+    place = Place(clients.browser(request), clients.address(request))
+    sign_in = sign_ins.begin_sign_in(username=person.get_username(), place=place)
+    request.session.pop(_AWAITED, None)
+    auth.login(request, person, backend="django.contrib.auth.backends.ModelBackend")
+    middleware.begin(request, sign_in)
+    # Sessions that ended unnoticed; their number is that of the last hours' sign-ins.
+    request.session.clear_expired()
+    return page.redirect(request, back or reverse("console:home"))
 
 
 def locked_out(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
@@ -65,8 +134,9 @@ def locked_out(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Sign the person out and let the browser forget what it kept."""
-    if request.user.is_authenticated:
-        people.enter_sign_out(username=request.user.get_username())
+    person: Person | None = getattr(request, "person", None)
+    if person:
+        sign_ins.sign_out(person=person, sign_in=request.session[middleware.SIGN_IN])
     auth.logout(request)
     response = page.redirect(request, reverse("console:sign_in"))
     response["Clear-Site-Data"] = '"cache", "storage"'
@@ -93,6 +163,8 @@ def prefer(request: HttpRequest) -> HttpResponse:
     person: Person | None = getattr(request, "person", None)
     if person:
         set_preferences(person=person, **_chosen(request))
+        if "say" in request.POST:
+            messages.success(request, "Kept. It holds in every browser you sign in with.")
     response = page.redirect(request, back)
     theme = request.POST.get("theme")
     if theme in ("light", "dark"):

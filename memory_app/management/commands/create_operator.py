@@ -8,6 +8,7 @@ from typing import Any
 from memory_app.management.command import LetheCommand, WrongUsage
 from memory_app.models import Role
 from memory_app.operations.people import ROLES, create_person, reset_password
+from memory_app.operations.second_factor import drop_factor
 
 
 class Command(LetheCommand):
@@ -37,12 +38,20 @@ class Command(LetheCommand):
         parser.add_argument(
             "--reset", metavar="NAME", help="give this person another password instead"
         )
+        parser.add_argument(
+            "--drop-second-factor",
+            metavar="NAME",
+            help="ask this person, who lost it, for no second factor any more instead",
+        )
 
     def handle(self, **options: Any) -> None:
         """Make the person, or the password."""
-        name, reset = options["name"], options["reset"]
-        if (name is None) == (reset is None):
-            raise WrongUsage("give NAME, or --reset NAME")
+        name, reset, drop = options["name"], options["reset"], options["drop_second_factor"]
+        if [name, reset, drop].count(None) != 2:
+            raise WrongUsage("give NAME, or --reset NAME, or --drop-second-factor NAME")
+        if drop is not None:
+            drop_factor(username=drop)
+            return
         if reset is not None and (options["role"] or options["namespace"]):
             raise WrongUsage("--reset changes the password only; leave --role and --namespace out")
         given = self._ask()
