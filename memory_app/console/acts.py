@@ -44,6 +44,17 @@ WORDS: Final[Mapping[str, Words]] = {
     "person.sign_in": Words("Signed in", "login"),
     "person.sign_in_failed": Words("Failed to sign in", "alert-triangle"),
     "person.sign_out": Words("Signed out", "logout"),
+    "person.link": Words("Made a one-time link", "link"),
+    "person.password": Words("Chose a password", "key"),
+    "person.roles": Words("Changed roles", "user-shield"),
+    "person.deactivate": Words("Deactivated a person", "user-x"),
+    "person.reactivate": Words("Reactivated a person", "user"),
+    "person.end_sign_ins": Words("Ended sign-ins", "logout"),
+    "second_factor.add": Words("Added a second factor", "shield-check"),
+    "second_factor.remove": Words("Removed a second factor", "shield-off"),
+    "second_factor.reset": Words("Reset a second factor", "shield-off"),
+    "second_factor.codes": Words("Made recovery codes", "key"),
+    "second_factor.recover": Words("Used a recovery code", "key"),
     "key.create": Words("Made an API key", "key"),
     "key.rotate": Words("Rotated an API key", "rotate-clockwise"),
     "key.revoke": Words("Revoked an API key", "ban"),
@@ -82,6 +93,8 @@ def counted(counts: Mapping[str, int]) -> str:
 
 def _counted(name: str, number: int) -> str:
     said = name.replace("_", " ")
+    if name.startswith(("given_", "taken_")):
+        return said
     if said.endswith(" at"):
         return f"{said} entry {number:,}"
     singular = "entry" if said == "entries" else said.removesuffix("s")

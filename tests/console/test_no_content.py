@@ -56,6 +56,7 @@ def values() -> Values:
         "seq": [1, 2, 3, 4],
         "kind": ["jsonl", "md"],
         "hold": [place_hold(hold=hold).id],
+        "number": [make_person("zoë").pk],
         "receipt": [receipt.id],
         "token": [previewing.preview(actor=ann, uids=[uid]).token],
     }
