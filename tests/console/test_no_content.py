@@ -14,10 +14,11 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, r
 from memory_app.models import HoldKind, Namespace
 from memory_app.operations import previewing
 from memory_app.operations.holding import NewHold, place_hold
+from memory_app.operations.keys import prefix_of
 from memory_app.operations.purging import delete_session
 from memory_app.operations.rights import Person
 from tests.console.scenes import PART, SECRETS, scene
-from tests.factories import make_caller
+from tests.factories import make_caller, make_key
 from tests.people import make_person, sign_in
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,7 @@ def values() -> Values:
         "seq": [1, 2, 3, 4],
         "kind": ["jsonl", "md"],
         "hold": [place_hold(hold=hold).id],
+        "prefix": [prefix_of(make_key("support"))],
         "number": [make_person("zoë").pk],
         "receipt": [receipt.id],
         "token": [previewing.preview(actor=ann, uids=[uid]).token],
