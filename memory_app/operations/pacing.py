@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 # How long a step should take. Others wait for it, on SQLite all who write, and no longer
 # than the one that runs and the one that they then share: a tenth of a second between them.
-_TARGET_SECONDS: Final = 0.04
+_TARGET_SECONDS: Final = 0.03
 # How much the first step does, before anything was measured, and any step at most.
 FIRST: Final = 2_000
 _MOST: Final = 50_000

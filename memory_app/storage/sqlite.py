@@ -1,7 +1,6 @@
 """SQLite: one writer at a time, so the waiting ones are committed together."""
 
 import fcntl
-import json
 import sqlite3
 import threading
 import time
@@ -9,17 +8,18 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db import connection, transaction
 
 from memory_app.conf import MAX_ANSWER_BYTES, MAX_SEQ, data_dir
 from memory_app.errors import Refusal, StorageFull, Unavailable
-from memory_app.moments import process_clock
 from memory_app.storage import statements
-from memory_app.storage.engine import Append, Columns, Database, Engine, Locator, Row, Window
+from memory_app.storage.engine import Append, Database, Engine, Locator, Row, Window
 from memory_app.storage.pending import queue
 from memory_app.storage.space import LEAST, Space
+from memory_app.storage.sqlite_database import SQLiteDatabase
+from memory_app.storage.turns import Turns
 
 T = TypeVar("T")
 
@@ -28,50 +28,6 @@ _PATIENCE_SECONDS = 5.0
 _HURRIED_SECONDS = 0.1
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
-
-
-class SQLiteDatabase(Database):
-    """A connection of the sqlite3 module."""
-
-    # Without statistics SQLite cannot know which index serves; the plus sign rules one out.
-    marks: ClassVar = {
-        "least": "min",
-        "greatest": "max",
-        "for_update": "",
-        "position": "instr",
-        "unindexed": "+",
-        "for_update_skipping": "",
-        "among": "IN (SELECT value FROM json_each(?))",
-        "each": "json_each(?) r",
-    }
-    parameter = "?"
-    _spelled: ClassVar[dict[str, str]] = {}
-
-    def array(self, values: Sequence[int]) -> str:
-        """Return numbers as a JSON text."""
-        return json.dumps(values)
-
-    def insert_new(self, table: str, columns: Columns, rows: Sequence[Row]) -> None:
-        """Insert row by row: no round trip is saved by doing otherwise."""
-        marks = ", ".join(["%s"] * len(columns))
-        into = f"{table} ({', '.join(columns)})"
-        self.run_many(f"INSERT INTO {into} VALUES ({marks}) ON CONFLICT DO NOTHING", rows)
-
-    def delete_ranges(self, table: str, key: str, ranges: Sequence[tuple[int, int]]) -> int:
-        """Delete range by range, each along the table's own key."""
-        sql = f"DELETE FROM {table} WHERE {key} > %s AND {key} <= %s"
-        count: int = self._raw.cursor().executemany(self.spell(sql), ranges).rowcount
-        return max(count, 0)
-
-    def share(self, lock: tuple[str, int]) -> None:
-        """Whoever writes is alone."""
-
-    def exclude(self, lock: tuple[str, int]) -> None:
-        """Whoever writes is alone."""
-
-    def now(self) -> int:
-        """Return this process's time: there is one machine, and SQLite has no better clock."""
-        return process_clock()
 
 
 class _Job(Generic[T]):
@@ -105,6 +61,7 @@ class SQLiteEngine(Engine):
         self._lock = threading.Lock()
         self._waiting: deque[_Job[Any]] = deque()
         self._space = Space()
+        self._turns = Turns()
 
     def database(self) -> Database:
         """Return this thread's connection, opened when it is not."""
@@ -132,7 +89,9 @@ class SQLiteEngine(Engine):
         begun = False
         try:
             self._space.watch(_name())
-            with self.refusals(), _patience(group[0].since), transaction.atomic():
+            deadline = group[0].since + _PATIENCE_SECONDS
+            turn = self._turns.taken(_name(), deadline)
+            with self.refusals(), turn, _patience(group[0].since), transaction.atomic():
                 begun = True
                 self._run_group(group)
         except BaseException as problem:

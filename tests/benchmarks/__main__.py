@@ -1,7 +1,7 @@
 """Measure the works of the product against raw statements and an empty view, in one run.
 
-    python -m tests.benchmarks [--engines sqlite,postgresql] [--works w1,w2,w3,w4] [--rounds 5]
-                               [--seconds 1.5] [--sessions 1000000] [--messages 1000000]
+    python -m tests.benchmarks [--engines sqlite,postgresql] [--works w1,w2,w3,w4,w6,w7]
+        [--rounds 5] [--seconds 1.5] [--sessions 1000000] [--messages 1000000]
 
 Arms take turns, several rounds, and medians are shown: the machine's own speed cancels out in the
 ratios, which are what to read.
@@ -17,10 +17,11 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import console, fill, load, raw
+from tests.benchmarks import console, fill, load, purging, raw
 from tests.benchmarks.load import Measured
 from tests.served import Served, manage, new_environment, serving
 
@@ -30,7 +31,7 @@ _unique = itertools.count(int(time.time() * 1e6))
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--engines", default="sqlite,postgresql")
-    parser.add_argument("--works", default="w1,w2,w3,w4")
+    parser.add_argument("--works", default="w1,w2,w3,w4,w6,w7")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--sessions", type=int, default=1_000_000)
@@ -272,7 +273,14 @@ def call(served: Served, operation: str, body: dict[str, Any] | None = None) -> 
         return result
 
 
-WORKS = {"w1": w1, "w2": w2, "w3": w3, "w4": w4}
+WORKS = {
+    "w1": w1,
+    "w2": w2,
+    "w3": w3,
+    "w4": w4,
+    "w6": partial(purging.w6, call=call),
+    "w7": partial(purging.w7, adding=adding),
+}
 
 if __name__ == "__main__":
     main()

@@ -31,7 +31,8 @@ def payload(message_id: str) -> str:
 
 
 def _sessions(first: int, count: int, messages: int, namespace: int, now: int) -> Rows:
-    size = len(payload("m-1"))
+    sizes = [len(payload(f"m-{seq}")) for seq in range(1, messages + 1)]
+    size, tokens = sum(sizes), sum(one // 4 for one in sizes)
     for number in range(first, first + count):
         at = now - (count - (number - first)) * 1_000
         yield (
@@ -43,8 +44,8 @@ def _sessions(first: int, count: int, messages: int, namespace: int, now: int) -
             messages,
             messages,
             messages,
-            messages * size // 4,
-            messages * size,
+            tokens,
+            size,
             at,
             at,
             30 * DAY,
@@ -75,9 +76,11 @@ def _messages(first: int, count: int, messages: int, now: int) -> Rows:
             )
 
 
-def fill(database_url: str, *, sessions: int, messages: int, namespace: int = 1) -> int:
+def fill(
+    database_url: str, *, sessions: int, messages: int, namespace: int = 1, days_ago: int = 0
+) -> int:
     """Add sessions with so many messages each; return the number of the first."""
-    now = time.time_ns() // 1000
+    now = time.time_ns() // 1000 - days_ago * DAY
     if database_url.startswith("sqlite"):
         with sqlite3.connect(database_url.removeprefix("sqlite:///")) as db:
             first = (db.execute("SELECT max(id) FROM agent_session").fetchone()[0] or 0) + 1

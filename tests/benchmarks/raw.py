@@ -170,3 +170,17 @@ def _together(
         thread.join()
     latencies = [latency for part in parts for latency in part.latencies]
     return Measured(len(latencies), max(part.seconds for part in parts), latencies, {})
+
+
+@contextlib.contextmanager
+def deleting(database_url: str) -> Iterator[Callable[[int], None]]:
+    """Delete the messages of one session, by the range of their keys, and nothing else."""
+    if database_url.startswith("sqlite"):
+        connection: Any = _connect_sqlite(database_url)
+        mark = "?"
+    else:
+        connection = psycopg.connect(database_url, autocommit=True)
+        mark = "%s"
+    sql = f"DELETE FROM message WHERE id > {mark} AND id < {mark}"
+    yield lambda number: connection.execute(sql, (number << 32, (number + 1) << 32))
+    connection.close()

@@ -1,0 +1,107 @@
+"""What it costs to purge, and how long a writer waits meanwhile."""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.benchmarks import fill, load, raw
+from tests.served import ROOT, Served, serving
+
+Call = Callable[[Served, str, dict[str, Any]], dict[str, Any]]
+Adding = Callable[[Served], Callable[[int], Iterator[bytes]]]
+
+_LENGTH = 1_000
+_SLICE_SECONDS = 0.5
+
+
+def w6(environment: dict[str, str], asked: argparse.Namespace, call: Call) -> Iterator[str]:
+    """Measure sessions/delete of 1,000 messages beside the bare deletion of their range."""
+    url = environment["DATABASE_URL"]
+    rounds = asked.rounds * 4
+    with serving(environment) as served:
+        call(served, "memory/add", {"session_id": "x", "message": {"role": "user"}})
+        sessions = max(asked.messages // _LENGTH, 2 * rounds)
+        first = fill.fill(url, sessions=sessions, messages=_LENGTH)
+        # From all over the table, so that neither arm finds the other's pages in a cache.
+        step = sessions // (2 * rounds)
+        numbers = iter(range(first, first + sessions, step))
+        ours, limit = list[float](), list[float]()
+        with raw.deleting(url) as delete_range:
+            for _ in range(rounds):
+                limit.append(_seconds(lambda: delete_range(next(numbers))))
+                name = _name(next(numbers))
+                ours.append(_seconds(lambda: _delete(served, call, name)))  # noqa: B023
+        mine, bare = (statistics.median(times) * 1000 for times in (ours, limit))
+        yield (
+            f"sessions/delete of {_LENGTH:,} messages among {sessions * _LENGTH:,}, over HTTP"
+            f" | {mine:.1f} ms | raw range delete {bare:.1f} ms"
+            f" | **{mine / bare:.2f}** × | ≤ 2 × |"
+        )
+
+
+def w7(environment: dict[str, str], asked: argparse.Namespace, adding: Adding) -> Iterator[str]:
+    """Measure the purge by age of many messages, and of many small sessions, beside a writer."""
+    with serving(environment) as served:
+        load.run(served.url, 1, 2, adding(served))
+        quiet = load.run(served.url, 1, 4 * _SLICE_SECONDS, adding(served))
+        for length, messages in ((50, asked.messages), (2, asked.messages // 10)):
+            fill.fill(
+                environment["DATABASE_URL"],
+                sessions=messages // length,
+                messages=length,
+                days_ago=40,
+            )
+            seconds, done, waits = _clean_up(environment, served, adding)
+            sessions, purged = done["sessions"], done["messages"]
+            waits.sort()
+            yield (
+                f"purge by age, {sessions:,} sessions of {length} messages"
+                f" | {purged / seconds:,.0f} messages/s, {sessions / seconds:,.0f} sessions/s;"
+                f" a writer waits p99 {waits[int(len(waits) * 0.99)] * 1000:.0f} ms,"
+                f" at most {waits[-1] * 1000:.0f} ms"
+                f" | without a purge p99 {quiet.percentile(0.99):.0f} ms,"
+                f" at most {quiet.percentile(1):.0f} ms | | ≥ 50,000 messages/s, ≤ 100 ms |"
+            )
+
+
+def _clean_up(
+    environment: dict[str, str], served: Served, adding: Adding
+) -> tuple[float, dict[str, int], list[float]]:
+    """Run cleanup beside a writer; return its seconds, what it purged and how long adds took."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "cleanup", "--json"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    waits: list[float] = []
+    while process.poll() is None:
+        measured = load.run(served.url, 1, _SLICE_SECONDS, adding(served))
+        if measured.statuses.keys() != {201}:
+            sys.exit(f"unexpected answers: {measured.statuses}")
+        waits += measured.latencies
+    output, _ = process.communicate()
+    done = json.loads(output)
+    return done["seconds"], done["purged"], waits
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def _name(number: int) -> str:
+    return f"org-{number % 100}/user-{number}"
+
+
+def _delete(served: Served, call: Call, name: str) -> None:
+    answer = call(served, "sessions/delete", {"session_id": name})
+    if answer["deleted"] != 1:
+        sys.exit(f"unexpected answer: {answer}")
