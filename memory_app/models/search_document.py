@@ -28,6 +28,9 @@ class SearchPending(models.Model):
     first = models.BigIntegerField()
     last = models.BigIntegerField()
     bulk = models.BooleanField(default=False, help_text="whether it may wait for what is new")
+    base = models.BigIntegerField(
+        null=True, help_text="a place and this make the number of a message that has none yet"
+    )
 
     class Meta:
         db_table = "search_pending"
@@ -50,6 +53,9 @@ class SearchState(models.Model):
     below = models.BigIntegerField(
         null=True, help_text="sessions with a smaller number are still to be queued by a rebuild"
     )
+    # A rebuild takes the newest sessions first, and gives numbers downwards: age stays in order.
+    low = models.BigIntegerField(default=0, help_text="the numbers up to this are still free")
+    reserved = models.BigIntegerField(default=0, help_text="what is new gets greater numbers")
 
     class Meta:
         db_table = "search_state"

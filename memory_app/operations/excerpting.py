@@ -1,5 +1,6 @@
 """Show where in a message a query was found: a passage, its marks, how good a match it is."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -59,6 +60,7 @@ class Marker:
         self._beginnings = tuple(beginnings)
         self._chains = tuple(dict.fromkeys(chains))
         self._looked_for = (*self._whole, *self._beginnings, *self._chains)
+        self._spelled = re.compile("|".join(map(re.escape, self._looked_for)) or "(?!)")
 
     def excerpt(self, text: str) -> Excerpt:
         """Return the passage around the first mark; without marks, the beginning."""
@@ -71,22 +73,45 @@ class Marker:
 
     def _candidates(self, text: str) -> Iterator[int]:
         """Yield where the first mark may be: found without taking the text apart, if possible."""
-        if text.isascii():
-            lowered = text.lower()
-            places = [at for one in self._looked_for if (at := lowered.find(one)) >= 0]
-            if places:
-                yield min(places)
+        spelled = self._spelled.search(text.lower())
+        if spelled is not None:
+            yield min(spelled.start(), len(text))
         first = next(self._marks(text), None)
         if first is not None:
             yield first.start
 
     def _marks(self, text: str) -> Iterator[Mark]:
+        """Yield what is to be marked; taking a text apart costs ten times as much as looking."""
+        lowered = text.lower()
+        plain = list(self._plain_marks(text, lowered)) if len(lowered) == len(text) else []
+        if plain or text.isascii():
+            yield from plain
+            return
         for run in runs(text):
-            if run.parts:
-                if self._suits(run.folded) or any(self._suits(part) for part in run.parts):
-                    yield Mark(run.start, run.end)
-            else:
+            if not run.parts:
                 yield from self._in_chain(run)
+            elif self._suits(run.folded) or any(self._suits(part) for part in run.parts):
+                yield Mark(run.start, run.end)
+
+    def _plain_marks(self, text: str, lowered: str) -> Iterator[Mark]:
+        """Yield what is spelled as it is looked for, but for the case."""
+        reached = 0
+        for spelled in self._spelled.finditer(lowered):
+            start, end = spelled.span()
+            if start < reached:
+                continue
+            if spelled[0] in self._chains:
+                yield Mark(start, end)
+                reached = end
+                continue
+            while start > reached and _goes_on(text[start - 1]):
+                start -= 1
+            while end < len(text) and _goes_on(text[end]):
+                end += 1
+            for run in runs(text[start:end]):
+                if self._suits(run.folded) or any(self._suits(part) for part in run.parts):
+                    yield Mark(start + run.start, start + run.end)
+            reached = end
 
     def _suits(self, word: str) -> bool:
         return word[:MAX_WORD] in self._whole or word.startswith(self._beginnings)
@@ -116,13 +141,19 @@ class Marker:
         """
         if not self._looked_for:
             return 0.0
-        folded = fold(text)
+        folded = text.lower()
+        if self._spelled.search(folded) is None:
+            folded = fold(text)
         share = 1 - _LENGTH_WEIGHT + _LENGTH_WEIGHT * len(folded) / _USUAL_LENGTH
         total = 0.0
         for one in self._looked_for:
             often = folded.count(one)
             total += often / (often + _SATURATION * share)
         return 100 * total / len(self._looked_for)
+
+
+def _goes_on(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _last(term: Term) -> Iterator[tuple[Run, bool]]:

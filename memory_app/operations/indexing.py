@@ -37,7 +37,7 @@ def index_pending(*, seconds: float | None = None) -> int:
     """Index what waits until nothing does, or for so long; return how many messages that were."""
     deadline = None if seconds is None else time.monotonic() + seconds
     done = 0
-    while found := _index_batch():
+    while found := index_step():
         done += found.messages
         if deadline is not None and time.monotonic() > deadline:
             break
@@ -51,74 +51,87 @@ def keep_indexed(stop: threading.Event | None = None) -> None:
     list(runs("é"))
     while not stopped.is_set():
         try:
-            pause = 0.0 if _index_batch() else PAUSE
+            pause = 0.0 if index_step() else PAUSE
         except Refusal:
             pause = _AFTER_TROUBLE
         stopped.wait(pause)
 
 
-class _Batch(NamedTuple):
+class Batch(NamedTuple):
     """What was taken from the queue: how many messages, and how many turns of the queue."""
 
     messages: int
     turns: int
 
 
-def _index_batch() -> _Batch | None:
+def index_step() -> Batch | None:
     """Index one batch; None when nothing waits, or another process is at it."""
-    if not engine().read(_is_needed):
+    waits, rebuilds = engine().read(_look)
+    if not waits and not rebuilds:
         return None
     with engine().alone_if_free("search") as is_alone:
         if not is_alone:
             return None
-        engine().write(_queue_more)
+        if rebuilds:
+            engine().write(_queue_more)
         turns, read = engine().read(_read_batch)
-        if not turns:
-            return None
-        engine().write(lambda db: _write_batch(db, turns, read))
-        return _Batch(len(read), len(turns))
+        if turns:
+            engine().write(lambda db: _write_batch(db, turns, read))
+        return Batch(len(read), len(turns))
 
 
-def _is_needed(db: Database) -> bool:
-    if db.row("SELECT 1 FROM search_pending LIMIT 1") is not None:
-        return True
+def _look(db: Database) -> tuple[bool, bool]:
+    """Tell whether anything waits, and whether a rebuild has more to queue."""
     state = db.row("SELECT version, below FROM search_state WHERE id = 1")
-    return state is None or state[0] != VERSION or state[1] is not None
+    rebuilds = state is None or state[0] != VERSION or state[1] is not None
+    return db.row("SELECT 1 FROM search_pending LIMIT 1") is not None, rebuilds
 
 
 def _queue_more(db: Database) -> None:
     """Go on with a rebuild, or begin one when the index holds words of another version."""
-    state = db.row("SELECT version, below FROM search_state WHERE id = 1")
+    state = db.row(_STATE)
     if state is None or state[0] != VERSION:
-        _begin_rebuild(db)
-        state = db.row("SELECT version, below FROM search_state WHERE id = 1")
+        begin_rebuild(db)
+        state = db.row(_STATE)
     assert state is not None, "it was just written"
-    below = state[1]
+    _, below, low = state
     if below is None or db.row("SELECT 1 FROM search_pending WHERE bulk LIMIT 1") is not None:
         return
-    rows = db.rows(
+    sessions = db.rows(
         "SELECT id, last_seq FROM agent_session WHERE id < %s ORDER BY id DESC LIMIT %s",
         (below, _SESSIONS),
     )
-    # The newest sessions first: they are looked for most.
+    waiting: list[tuple[int, int, int | None]] = []
+    for number, last in sessions:
+        # The newest sessions first: they are looked for most.
+        low = max(low - last, 0)
+        if last:
+            waiting.append((number, last, low or None))
     db.run_many(
-        "INSERT INTO search_pending (number, first, last, bulk) VALUES (%s, 1, %s, true)",
-        [row for row in rows if row[1]],
+        "INSERT INTO search_pending (number, first, last, bulk, base) VALUES (%s, 1, %s, true, %s)",
+        waiting,
     )
     db.run(
-        "UPDATE search_state SET below = %s WHERE id = 1",
-        (rows[-1][0] if len(rows) == _SESSIONS else None,),
+        "UPDATE search_state SET below = %s, low = %s WHERE id = 1",
+        (sessions[-1][0] if len(sessions) == _SESSIONS else None, low),
     )
 
 
-def _begin_rebuild(db: Database) -> None:
-    row = db.row("SELECT max(id) FROM agent_session")
-    below = row[0] + 1 if row and row[0] is not None else None
+_STATE: Final = "SELECT version, below, low FROM search_state WHERE id = 1"
+
+
+def begin_rebuild(db: Database) -> None:
+    """Let all words be made anew, from the newest session down."""
+    row = db.row("SELECT coalesce(max(id), 0), coalesce(sum(last_seq), 0) FROM agent_session")
+    last, places = (int(row[0]), int(row[1])) if row else (0, 0)
+    # Messages that have numbers keep them; only when none has are numbers set apart.
+    free = 0 if search_index().last_number(db) else places + 1
     take_bulk_back(db)
     db.run(
-        "INSERT INTO search_state (id, version, below) VALUES (1, %s, %s)"
-        " ON CONFLICT (id) DO UPDATE SET version = excluded.version, below = excluded.below",
-        (VERSION, below),
+        "INSERT INTO search_state (id, version, below, low, reserved) VALUES (1, %s, %s, %s, %s)"
+        " ON CONFLICT (id) DO UPDATE SET version = excluded.version, below = excluded.below,"
+        " low = excluded.low, reserved = excluded.reserved",
+        (VERSION, last + 1 if last else None, free, free),
     )
 
 
@@ -132,27 +145,28 @@ class _Read(NamedTuple):
 def _read_batch(db: Database) -> tuple[list[Turn], list[_Read]]:
     """Read what waits longest, and make its words outside of any lock."""
     waiting = db.rows(
-        "SELECT p.id, p.number, p.first, p.last, s.namespace_id FROM search_pending p"
+        "SELECT p.id, p.number, p.first, p.last, p.base, s.namespace_id FROM search_pending p"
         " LEFT JOIN agent_session s ON s.id = p.number ORDER BY p.bulk, p.id LIMIT %s",
         (BATCH,),
     )
     turns: list[Turn] = []
     read: dict[int, _Read] = {}
     size = 0
-    for turn, number, first, last, namespace in waiting:
+    for turn, number, first, last, base, namespace in waiting:
         left = BATCH - len(read)
         if left <= 0 or size > _BYTES:
             break
         reached = last
         for key, role, payload, size_bytes in _messages(db, number, first, last, left):
             words = words_of(payload, number, role)
-            read[key] = _Read(turn, Document(0, key, namespace, words))
+            docid = 0 if base is None else base + (key & conf.MAX_SEQ)
+            read[key] = _Read(turn, Document(docid, key, namespace, words))
             size += size_bytes
             left -= 1
             if left == 0 or size > _BYTES:
                 reached = key & conf.MAX_SEQ
                 break
-        turns.append(Turn(turn, number, first, last, reached))
+        turns.append(Turn(turn, number, first, last, reached, base))
     return turns, list(read.values())
 
 
@@ -171,11 +185,12 @@ def _write_batch(db: Database, turns: Sequence[Turn], read: Sequence[_Read]) -> 
     ready = [one.document for one in read if one.turn in taken]
     known = _numbers(db, [one.message_key for one in ready])
     search_index().remove_numbers(db, list(known.values()))
-    following = search_index().last_number(db)
+    row = db.row("SELECT reserved FROM search_state WHERE id = 1")
+    following = max(search_index().last_number(db), int(row[0]) if row else 0)
     placed = []
     for one in ready:
-        docid = known.get(one.message_key)
-        if docid is None:
+        docid = known.get(one.message_key, one.docid)
+        if not docid:
             following = docid = following + 1
         placed.append(one._replace(docid=docid))
     search_index().put(db, placed)

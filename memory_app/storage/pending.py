@@ -24,11 +24,11 @@ def queue_again(db: Database, number: int, first: int, last: int) -> None:
     """Let what waits and touches these places wait under a new turn, as something of it changed."""
     rows = db.rows(
         "DELETE FROM search_pending WHERE number = %s AND first <= %s AND last >= %s"
-        " RETURNING first, last, bulk",
+        " RETURNING first, last, bulk, base",
         (number, last, first),
     )
     db.run_many(
-        "INSERT INTO search_pending (number, first, last, bulk) VALUES (%s, %s, %s, %s)",
+        "INSERT INTO search_pending (number, first, last, bulk, base) VALUES (%s, %s, %s, %s, %s)",
         [(number, *row) for row in rows],
     )
 
@@ -51,6 +51,7 @@ class Turn(NamedTuple):
     first: int
     last: int
     reached: int
+    base: int | None
 
 
 def take(db: Database, turn: Turn) -> bool:
