@@ -184,9 +184,10 @@ def _write_batch(db: Database, turns: Sequence[Turn], read: Sequence[_Read]) -> 
     taken = {turn.id for turn in turns if take(db, turn)}
     ready = [one.document for one in read if one.turn in taken]
     known = _numbers(db, [one.message_key for one in ready])
-    search_index().remove_numbers(db, list(known.values()))
     row = db.row("SELECT reserved FROM search_state WHERE id = 1")
+    # Read before the known ones go: the last number may be among them, and stays theirs.
     following = max(search_index().last_number(db), int(row[0]) if row else 0)
+    search_index().remove_numbers(db, list(known.values()))
     placed = []
     for one in ready:
         docid = known.get(one.message_key, one.docid)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('memory_app', '0018_full_text_index'),
+        ('memory_app', '0019_people_and_their_sign_ins'),
     ]
 
     operations = [

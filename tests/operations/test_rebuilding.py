@@ -1,0 +1,121 @@
+"""The search index is made anew and checked while others are served, and survives a crash."""
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from memory_app.models import Message, SearchDocument, SearchPending, SearchState
+from memory_app.operations import indexing
+from memory_app.operations.indexing import index_pending, index_step
+from memory_app.operations.keys import Caller
+from memory_app.operations.rebuilding import rebuild_index, verify_index
+from memory_app.operations.searching import MessageFilter, search_messages
+from memory_app.storage import engine, search_index
+from tests.factories import make_caller, make_session, say_more
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ann() -> Caller:
+    return make_caller()
+
+
+def found(ann: Caller, query: str) -> list[str]:
+    searched = search_messages(caller=ann, query=query, wanted=MessageFilter())
+    return [match.home.session_id for match in searched.matches]
+
+
+def run(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("rebuild_search", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def lose_the_index() -> None:
+    """Empty the index, as a damaged disk would."""
+    keys = [(0, 2**63 - 1)]
+    engine().write(lambda db: search_index().remove(db, keys))
+    SearchPending.objects.all().delete()
+
+
+def test_an_index_that_is_lost_is_made_anew_in_the_same_order(ann: Caller) -> None:
+    for name in ("a", "b", "c"):
+        make_session(ann, name, "word one", "word two")
+    index_pending()
+    before = found(ann, "word")
+    lose_the_index()
+    assert found(ann, "word") == []
+    assert not verify_index().is_true
+    seen: list[tuple[int, int]] = []
+    assert rebuild_index(progress=lambda done, total: seen.append((done, total))) == 6
+    assert found(ann, "word") == before == ["c", "c", "b", "b", "a", "a"]
+    assert seen[-1] == (6, 6)
+    make_session(ann, "d", "word")
+    index_pending()
+    assert found(ann, "word")[0] == "d", "what is new stays the newest"
+    assert verify_index().is_true
+
+
+def test_words_of_another_version_are_made_anew_by_themselves(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_session(ann, "a", "word")
+    index_pending()
+    monkeypatch.setattr(indexing, "VERSION", "2/another")
+    assert search_messages(caller=ann, query="word", wanted=MessageFilter()).rebuilding
+    index_pending()
+    assert SearchState.objects.get().version == "2/another"
+    assert found(ann, "word") == ["a"]
+    assert not search_messages(caller=ann, query="word", wanted=MessageFilter()).rebuilding
+
+
+def test_what_is_new_comes_before_what_is_made_anew(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "BATCH", 3)
+    for number in range(5):
+        make_session(ann, f"s-{number}", "word one", "word two")
+    index_pending()
+    engine().write(indexing.begin_rebuild)
+    make_session(ann, "new", "word")
+    assert index_step() is not None
+    assert "new" in found(ann, "word")
+    assert indexing.index_standing(engine().database()).rebuilding
+
+
+def test_a_check_finds_what_is_missing_too_much_and_wrong(ann: Caller) -> None:
+    make_session(ann, "a", "one", "two", "three", "four")
+    index_pending()
+    say_more(ann, "a")
+    assert "5 messages: 0 missing in the index, 1 waiting for it; 0 in it" in run("--verify")
+    index_pending()
+    keys = sorted(Message.objects.values_list("id", flat=True))
+    engine().write(lambda db: search_index().remove(db, [(keys[0] - 1, keys[0])]))
+    Message.objects.filter(id=keys[1]).delete()
+    Message.objects.filter(id=keys[2]).update(payload='{"role": "user", "content": "other"}')
+    verified = verify_index()
+    assert (verified.missing, verified.orphaned, verified.wrong) == (1, 1, 1)
+    with pytest.raises(CommandError) as problem:
+        run("--verify")
+    assert problem.value.returncode == 3
+    assert "the words of" in run()
+    assert verify_index().is_true
+    assert SearchDocument.objects.count() == 4
+    assert found(ann, "other") == ["a"]
+
+
+def test_a_rebuild_that_is_killed_is_gone_on_with(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "_SESSIONS", 2)
+    for number in range(7):
+        make_session(ann, f"s-{number}", "word")
+    lose_the_index()
+    engine().write(indexing.begin_rebuild)
+    index_step()
+    assert 0 < len(found(ann, "word")) < 7
+    index_pending()
+    assert len(found(ann, "word")) == 7
+    assert verify_index().is_true
