@@ -181,8 +181,14 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Files are served from where they are, so that nothing has to be collected before a start.
-STATIC_ROOT = None
+# Files are served from where they are, so that nothing has to be collected by hand; `serve`
+# collects them here, under hashed names (memory_app/serving/static_files.py).
+STATIC_ROOT = LETHE_DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "memory_app.serving.static_files.CollectedFiles"},
+}
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 

@@ -25,7 +25,7 @@ from granian.log import LogLevels
 # Not used here: imported before the processes are forked, its memory is theirs together.
 import memory_app.measuring  # noqa: F401
 from memory_app.errors import Refusal
-from memory_app.serving import spool
+from memory_app.serving import spool, static_files
 from memory_app.serving.bridge import Bridge
 from memory_app.serving.cleaner import Cleaner
 from memory_app.serving.uploads import Limits
@@ -61,6 +61,7 @@ def serve(
     host, port = parse_bind(bind)
     _require_free(host, port, bind)
     spool.folder.open()
+    static_files.collect()
     _warn_of_plain_http(host)
     _raise_open_files()
     # The processes that serve are copies of this one, which must not share a connection, nor take
