@@ -30,6 +30,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "session.extend": Words("Extended a session", "clock-plus"),
     "session.restore": Words("Restored a session", "arrow-back-up"),
     "session.undo": Words("Undid an act on a session", "arrow-back-up"),
+    "reason.give": Words("Gave a reason to read", "file-text"),
     "session.delete": Words("Deleted sessions", "trash"),
     "purge.execute": Words("Asked for a purge", "trash"),
     "purge.cancel": Words("Cancelled a purge", "ban"),

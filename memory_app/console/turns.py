@@ -1,4 +1,4 @@
-"""What a transcript shows of each message: its texts, its tool calls, its state."""
+"""What a transcript shows of each message: its texts, its tool calls with results, its state."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,18 +7,21 @@ from typing import Any, Final
 
 from memory_app.console import times
 from memory_app.models.snapshot import Event
-from memory_app.operations.revealing import (
+from memory_app.operations.revealing import Transcript
+from memory_app.operations.unfolding import (
     Number,
-    Transcript,
     call_arguments,
     call_name,
     open_json,
     open_message,
+    open_value,
 )
 
-# A text is folded from here on, and beyond the second number it is left to the message's own page.
+# A text is folded from here on, and beyond the second number it is fetched when asked for.
 FOLDED_AT: Final = 2_000
 SHOWN_AT_MOST: Final = 20_000
+# A result that is no longer than this is seen without opening it.
+_BRIEF: Final = 300
 
 _KNOWN: Final = frozenset(
     ["id", "role", "content", "timestamp", "name", "tool_calls", "tool_call_id"]
@@ -27,36 +30,53 @@ _KNOWN: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text: what is seen at once, what is folded away, and how much is left out."""
+    """A text: what is seen at once, what is folded away, and what is left out.
 
+    `part` says where the session has it.
+    """
+
+    whole: str
     beginning: str
     folded: str
-    left_out: int
-    length: int
+    part: str
+
+    @property
+    def rest(self) -> str:
+        """Return what is left out."""
+        return self.whole[len(self.beginning) + len(self.folded) :]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A JSON value with a word for it, and where the session has it."""
+
+    label: str
+    value: Any
+    part: str
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of a tool, and where on this page its result is."""
+    """A call of a tool, and its results where they follow on this page."""
 
+    id: str
     name: str
-    arguments: Any
-    result: int | None
+    arguments: Tree
+    results: Sequence["Turn"] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message as it is shown."""
+    """One message as it is shown; `answers` is the call that it is the result of, when known."""
 
     event: Event
     role: str
     name: str
     texts: Sequence[Text]
-    trees: Sequence[tuple[str, Any]]
+    trees: Sequence[Tree]
     calls: Sequence[Call]
     answers: tuple[int, str] | None
-    state: Any
-    copied: bool
+    state: Tree | None
     day: str = ""
 
     @property
@@ -66,46 +86,88 @@ class Turn:
             return False
         if any(text.beginning.startswith(("Error", "error:")) for text in self.texts):
             return True
-        return any(isinstance(tree, dict) and bool(tree.get("error")) for _, tree in self.trees)
+        return any(
+            isinstance(one.value, dict) and bool(one.value.get("error")) for one in self.trees
+        )
 
     @property
     def is_empty(self) -> bool:
         """Tell whether there is nothing to show: content null, absent or an empty text."""
         return not (self.texts or self.trees or self.calls)
 
+    @property
+    def is_brief(self) -> bool:
+        """Tell whether all there is to show is a short text."""
+        return not self.trees and sum(len(text.whole) for text in self.texts) <= _BRIEF
+
+    def parts(self) -> dict[str, Any]:
+        """Return each value that is shown by where the session has it, to fetch more of it."""
+        found: dict[str, Any] = {text.part: text.whole for text in self.texts}
+        found |= {tree.part: tree.value for tree in self.trees}
+        found |= {call.arguments.part: call.arguments.value for call in self.calls}
+        return found | ({self.state.part: self.state.value} if self.state else {})
+
 
 def turns(transcript: Transcript) -> list[Turn]:
-    """Return the messages of a page as they are shown; the first of each day names it."""
-    shown = [turn(event, transcript.results, transcript.calls) for event in transcript.events]
-    days = [f"{times.local(one.event.created_at):%A, %-d %B %Y}" for one in shown]
-    return [
-        replace(one, day=day) if index == 0 or day != days[index - 1] else one
-        for index, (one, day) in enumerate(zip(shown, days, strict=True))
-    ]
+    """Return the messages of a page as they are shown; the first of each day names it.
+
+    Results of tools stand in the message that called, where that is before them on the page.
+    """
+    all_of_them = [turn(event, transcript.calls) for event in transcript.events]
+    results: dict[str, list[Turn]] = {}
+    called: set[str] = set()
+    shown: list[Turn] = []
+    for one in all_of_them:
+        called |= {call.id for call in one.calls if call.id}
+        answered = one.event.message().get("tool_call_id") if one.role == "tool" else None
+        if isinstance(answered, str) and answered in called:
+            results.setdefault(answered, []).append(one)
+        else:
+            shown.append(one)
+    return list(_by_day(_with_results(one, results) for one in shown))
+
+
+def _with_results(one: Turn, results: dict[str, list[Turn]]) -> Turn:
+    # Taken out: of two calls with one id, the first has the results.
+    calls = [replace(call, results=results.pop(call.id, ())) for call in one.calls]
+    return replace(one, calls=calls) if calls else one
+
+
+def _by_day(shown: Iterator[Turn]) -> Iterator[Turn]:
+    last = ""
+    for one in shown:
+        day = f"{times.local(one.event.created_at):%A, %-d %B %Y}"
+        yield replace(one, day=day) if day != last else one
+        last = day
 
 
 def turn(
-    event: Event,
-    results: Mapping[str, int] | None = None,
-    calls: Mapping[str, tuple[int, str]] | None = None,
-    *,
-    whole: bool = False,
+    event: Event, calls: Mapping[str, tuple[int, str]] | None = None, *, whole: bool = False
 ) -> Turn:
     """Return one message as it is shown; `whole` folds and leaves out nothing."""
     message = open_message(event.payload)
     content = open_json(message.get("content"))
-    texts = [_fold(text, whole) for text in _texts(content) if text]
     name = message.get("name")
+    trees = [*_trees(content), *_extras(message)]
     return Turn(
         event=event,
         role=event.role,
         name=name if isinstance(name, str) else "",
-        texts=texts,
-        trees=list(_trees(content)) + list(_extras(message)),
-        calls=[_call(call, results or {}) for call in message.get("tool_calls") or ()],
+        texts=[
+            _fold(text, f"{event.seq}.w{place}", whole)
+            for place, text in enumerate(_texts(content))
+            if text
+        ],
+        trees=[
+            Tree(label, value, f"{event.seq}.t{place}")
+            for place, (label, value) in enumerate(trees)
+        ],
+        calls=[
+            _call(call, f"{event.seq}.c{place}")
+            for place, call in enumerate(message.get("tool_calls") or ())
+        ],
         answers=(calls or {}).get(str(message.get("tool_call_id"))),
-        state=None if event.state is None else open_message(event.state),
-        copied=bool(texts),
+        state=Tree("state", open_value(event.state), f"{event.seq}.s") if event.state else None,
     )
 
 
@@ -146,27 +208,27 @@ def _extras(message: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "other fields", extras
 
 
-def _fold(text: str, whole: bool) -> Text:
+def _fold(text: str, part: str, whole: bool) -> Text:
     if whole or len(text) <= FOLDED_AT:
-        return Text(text, "", 0, len(text))
-    folded = text[FOLDED_AT:SHOWN_AT_MOST]
-    return Text(text[:FOLDED_AT], folded, max(0, len(text) - SHOWN_AT_MOST), len(text))
+        return Text(text, text, "", part)
+    return Text(text, text[:FOLDED_AT], text[FOLDED_AT:SHOWN_AT_MOST], part)
 
 
-def _call(call: Mapping[str, Any], results: Mapping[str, int]) -> Call:
-    arguments = open_json(call_arguments(call))
-    return Call(call_name(call), arguments, results.get(str(call.get("id"))))
+def _call(call: Mapping[str, Any], part: str) -> Call:
+    called, name = call.get("id"), call_name(call)
+    arguments = Tree(f"Arguments of {name}", open_json(call_arguments(call)), part)
+    return Call(called if isinstance(called, str) else "", name, arguments)
 
 
 def as_markdown(event: Event) -> str:
     """Write one message as Markdown; its text is quoted as it is."""
     shown = turn(event, whole=True)
     parts = [f"## {event.seq}. {shown.role}{f' ({shown.name})' if shown.name else ''}"]
-    parts += [text.beginning for text in shown.texts]
-    for name, tree in shown.trees:
-        parts.append(f"{name}:\n\n{_fenced(tree)}")
+    parts += [text.whole for text in shown.texts]
+    for tree in shown.trees:
+        parts.append(f"{tree.label}:\n\n{_fenced(tree.value)}")
     for call in shown.calls:
-        parts.append(f"calls `{call.name}`:\n\n{_fenced(call.arguments)}")
+        parts.append(f"calls `{call.name}`:\n\n{_fenced(call.arguments.value)}")
     return "\n\n".join(parts) + "\n\n"
 
 

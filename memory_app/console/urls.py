@@ -6,6 +6,7 @@ from django.urls.converters import StringConverter
 from memory_app.console.views import (
     accounts,
     audit,
+    branches,
     downloads,
     holds,
     joining,
@@ -21,6 +22,7 @@ from memory_app.console.views import (
     runs,
     selections,
     sessions,
+    states,
     transcripts,
 )
 
@@ -79,6 +81,9 @@ urlpatterns = [
     path("sessions/hold/", selections.hold, name="hold_sessions"),
     path("sessions/export/<token:token>/", downloads.export, name="export"),
     path("sessions/<uid:uid>/", transcripts.session, name="session"),
+    path("sessions/<uid:uid>/find/", transcripts.find, name="find"),
+    path("sessions/<uid:uid>/branch/", branches.branch, name="branch"),
+    path("sessions/<uid:uid>/states/", states.states, name="states"),
     path("sessions/<uid:uid>/messages/<int:seq>/", transcripts.message, name="message"),
     re_path(
         r"^sessions/(?P<uid>[0-9a-f]{32})/session\.(?P<kind>jsonl|md)$",
@@ -88,6 +93,8 @@ urlpatterns = [
     path("reasons/", reasons.ask, name="reason"),
     path("purges/<token:token>/", purges.confirm, name="purge"),
     path("holds/", holds.index, name="holds"),
+    path("holds/new/", holds.new, name="new_hold"),
+    path("holds/<token:hold>/", holds.detail, name="hold"),
     path("holds/<token:hold>/release/", holds.release, name="release"),
     path("policies/", policies.index, name="policies"),
     path("policies/change/", policies.edit, name="policy"),

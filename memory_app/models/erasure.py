@@ -19,6 +19,10 @@ class Erasure(models.Model):
         db_table = "erasure"
         indexes = [
             models.Index(fields=["id"], condition=Q(filed=False), name="erasure_not_yet_filed"),
+            # What became of a session whose page is opened after it was purged.
+            models.Index(
+                fields=["uid"], condition=Q(ranges='"all"'), name="erasure_of_a_whole_session"
+            ),
         ]
 
     def __str__(self) -> str:

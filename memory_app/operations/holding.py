@@ -74,7 +74,7 @@ def place_hold(*, hold: NewHold, person: Person | None = None, now: int | None =
     When this returns, no removal goes on that has not seen the hold. Without a person a command
     does it. Raises NotFound, Forbidden, Invalid and InvalidPrefix.
     """
-    _check(hold)
+    check_hold(hold)
     matter, reason = check_matter(hold.matter), check_reason(hold.reason)
     made = f"hld_{secrets.token_hex(16)}"
 
@@ -97,7 +97,7 @@ def place_hold(*, hold: NewHold, person: Person | None = None, now: int | None =
                 min(moment + hold.review_after, NEVER),
             ),
         )
-        placed = _find(db, made)
+        placed = find_hold(db, made)
         assert placed is not None, "it was just written"
         _enter(db, person, AuditAct.HOLD_PLACE, placed, moment)
         return placed
@@ -114,7 +114,8 @@ def check_matter(matter: str) -> str:
     return trimmed
 
 
-def _check(hold: NewHold) -> None:
+def check_hold(hold: NewHold) -> None:
+    """Refuse a hold that cannot be. Raises Invalid and InvalidPrefix."""
     check_matter(hold.matter)
     if hold.review_after <= 0:
         raise Invalid.at(("body", "review"), "a hold is reviewed in the future")
@@ -165,7 +166,7 @@ def release_hold(
             " WHERE id = %s",
             (_name(person), moment, why, hold_id),
         )
-        released = _find(db, hold_id)
+        released = find_hold(db, hold_id)
         assert released is not None, "it is locked"
         _enter(db, person, AuditAct.HOLD_RELEASE, released, moment)
         return released
@@ -177,7 +178,7 @@ def _require(db: Database, hold_id: str, person: Person | None, lock: str = "") 
     """Return an active hold that the person may release, locked when asked to."""
     if lock:
         db.row(f"SELECT s.id FROM legal_hold s WHERE s.id = %s {lock}", (hold_id,))
-    hold = _find(db, hold_id)
+    hold = find_hold(db, hold_id)
     if hold is None or (person is not None and not person.may(Right.VIEW, hold.namespace)):
         raise NotFound("there is no such hold")
     if person is not None:
@@ -187,7 +188,8 @@ def _require(db: Database, hold_id: str, person: Person | None, lock: str = "") 
     return hold
 
 
-def _find(db: Database, hold_id: str) -> HoldView | None:
+def find_hold(db: Database, hold_id: str) -> HoldView | None:
+    """Return a hold, released ones too."""
     row = db.row(f"{_HOLDS} h.id = %s", (hold_id,))
     return HoldView(*row) if row else None
 

@@ -166,8 +166,41 @@
   // Either the text is in the button, or it is what the page shows of something.
   function copiedBy({ dataset }) {
     if (dataset.copy !== undefined) return dataset.copy;
-    const shown = all(".words, [data-copied]", find(dataset.copyFrom));
-    return shown.map((part) => part.textContent).join("");
+    const from = find(dataset.copyFrom);
+    const own = (part) => [from, null].includes(part.closest("[data-row]"));
+    const text = (part) => {
+      const copy = part.cloneNode(true);
+      all(".more", copy).forEach((link) => link.remove());
+      return copy.textContent;
+    };
+    return all(".words, [data-copied]", from).filter(own).map(text).join("");
+  }
+
+  // --- transcripts -----------------------------------------------------------------------------
+
+  // A link to the rest of what is shown in part is replaced by it, in place. Messages are out of
+  // htmx's reach, so it is told.
+  function fill(link) {
+    if (!link || link.ariaBusy) return;
+    link.ariaBusy = "true";
+    htmx.ajax("GET", link.href, { source: link, target: link, swap: "outerHTML" });
+  }
+
+  function showMatch() {
+    const here = find(".msg.here, .result.here");
+    if (!here) return;
+    for (let box = here.parentElement; box; box = box.parentElement) if (box.tagName === "DETAILS") box.open = true;
+    (find("mark", here) || here).scrollIntoView({ block: "center" });
+  }
+
+  // A link to a message that is not on this page leads to the page that has it.
+  function followPlace() {
+    const place = /^#m-(\d{1,10})$/.exec(location.hash)?.[1];
+    const url = new URL(location.href);
+    if (!place || !find("#transcript") || find(location.hash) || url.searchParams.get("at") === place) return;
+    ["after", "before", "end"].forEach((name) => url.searchParams.delete(name));
+    url.searchParams.set("at", place);
+    location.replace(url);
   }
 
   // --- clicks, changes, keys ------------------------------------------------------------------
@@ -176,6 +209,11 @@
     const target = event.target;
     const copy = target.closest("[data-copy], [data-copy-from]");
     if (copy) navigator.clipboard?.writeText(copiedBy(copy)).then(() => say("Copied"));
+    const rest = target.closest("[data-fill]");
+    if (rest && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      fill(rest);
+    }
     const asks = target.closest("[hx-get], [hx-post]");
     if (asks && !asks.closest("dialog")) opener = asks;
     const unfold = target.closest("[data-unfold]");
@@ -208,6 +246,15 @@
     countTicks();
   });
 
+  // A branch that is opened fetches itself.
+  document.addEventListener(
+    "toggle",
+    (event) => event.target.open && fill(find(":scope > .in > [data-fill]:only-child", event.target)),
+    true,
+  );
+
+  addEventListener("hashchange", followPlace);
+
   // A menu that the focus leaves has been left.
   document.addEventListener("focusin", (event) => closeMenus(event.target));
 
@@ -216,9 +263,10 @@
   function step(by) {
     const rows = all("[data-row]");
     if (!rows.length) return;
-    const here = rows.findIndex((row) => row.contains(document.activeElement));
+    // The innermost: a result is a row within that of its call.
+    const here = rows.findLastIndex((row) => row.contains(document.activeElement));
     const next = rows[Math.max(0, Math.min(rows.length - 1, here < 0 ? 0 : here + by))];
-    (find("a", next) || next).focus();
+    (find(":scope > .side-a a", next) || find("a", next) || next).focus();
   }
 
   function tickRow(range) {
@@ -267,7 +315,7 @@
     h: () => press("h"),
     ".": () => press("."),
     g: () => (going = Date.now()),
-    r: () => document.body.dispatchEvent(new CustomEvent("console:tick")),
+    r: () => (find(LIVE) ? document.body.dispatchEvent(new CustomEvent("console:tick")) : location.reload()),
     "?": () => find("[data-open=keys]")?.click(),
     "[": () => find("[data-key='[']")?.click(),
     "]": () => find("[data-key=']']")?.click(),
@@ -329,6 +377,7 @@
     failures = 0;
     const said = find("[data-say]", ctx.target instanceof Element ? ctx.target : document) || find("#results [data-say]");
     if (said) say(said.textContent.trim());
+    if (ctx.target?.id === "transcript") showMatch();
   });
 
   function failed(event, text) {
@@ -386,7 +435,8 @@
   watchIdle();
   openLink();
   // The match that is looked at; a link to a message says itself where to go.
-  if (!location.hash) find(".msg.here")?.scrollIntoView({ block: "center" });
+  if (!location.hash) showMatch();
+  followPlace();
   setInterval(refreshTimes, 60000);
   setInterval(tick, 30000);
 })();

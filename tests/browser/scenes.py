@@ -8,7 +8,7 @@ from memory_app.moments import DAY, MINUTE, SECOND, process_clock
 from memory_app.operations import administering, inviting, previewing, second_factor
 from memory_app.operations.attesting import checkpoints_path, write_checkpoint
 from memory_app.operations.cleaning import clean_up
-from memory_app.operations.holding import NewHold, place_hold
+from memory_app.operations.holding import NewHold, list_holds, place_hold, release_hold
 from memory_app.operations.keys import Caller, create_key, prefix_of, rotate_key
 from memory_app.operations.namespaces import NamespaceChange, create_namespace
 from memory_app.operations.overseeing import check_log
@@ -21,6 +21,9 @@ from tests.factories import begin_session, make_caller, make_event, make_session
 from tests.people import acting, make_person
 
 Monkeypatch = pytest.MonkeyPatch
+
+# The person signed in by the tests is always Ann, and a preview is its maker's own.
+ANN = Person(0, "ann", {"*": frozenset({"privacy_officer"})})
 
 
 def many(_: Monkeypatch) -> str:
@@ -112,9 +115,24 @@ def asked_why(monkeypatch: Monkeypatch) -> str:
     return "/reasons/?namespace=support&next=/sessions/"
 
 
-def found(monkeypatch: Monkeypatch) -> str:
-    """Return where a match in a session is shown."""
-    return f"{one(monkeypatch)}?find=o&match=3&list="
+def states(monkeypatch: Monkeypatch) -> str:
+    """Return where two states of a session are compared."""
+    return f"{one(monkeypatch)}states/"
+
+
+def branch(_: Monkeypatch) -> str:
+    """Return where a part of a large message is shown alone."""
+    made = make_session(make_caller("support"), "big", {"rows": list(range(500))}).session
+    assert made is not None
+    return f"/sessions/{made.uid}/branch/?in=1.t0&path=0&after=100"
+
+
+def gone(_: Monkeypatch) -> str:
+    """Remove a session; return where its page was."""
+    agent = make_caller("support")
+    uid = scene(agent)
+    delete_session(caller=agent, session_id="org-1/ann")
+    return f"/sessions/{uid}/"
 
 
 def one_message(monkeypatch: Monkeypatch) -> str:
@@ -167,6 +185,26 @@ def held_session(_: Monkeypatch) -> str:
         # One is long due for review.
         place_hold(hold=hold, now=DAY if kind == "prefix" else None)
     return f"/sessions/{uid}/"
+
+
+def one_hold(monkeypatch: Monkeypatch) -> str:
+    """Place holds; return where the one that is due for review is shown."""
+    held_session(monkeypatch)
+    due = min(list_holds(person=ANN).items, key=lambda hold: hold.placed_at)
+    return f"/holds/{due.id}/"
+
+
+def released_hold(monkeypatch: Monkeypatch) -> str:
+    """Release a hold; return where it is shown."""
+    address = one_hold(monkeypatch)
+    release_hold(hold_id=address.split("/")[2], reason="Settled out of court " * 10)
+    return address
+
+
+def new_hold(_: Monkeypatch) -> str:
+    """Return where a hold is placed on a session."""
+    scene(make_caller("support"))
+    return "/holds/new/?namespace=support&kind=session&target=org-1/ann"
 
 
 def policies(_: Monkeypatch) -> str:

@@ -58,6 +58,7 @@ def values() -> Values:
         "kind": ["jsonl", "md"],
         "hold": [place_hold(hold=hold).id],
         "prefix": [prefix_of(make_key("support"))],
+        "name": ["support"],
         "number": [make_person("zoë").pk],
         "receipt": [receipt.id],
         "token": [previewing.preview(actor=ann, uids=[uid]).token],

@@ -102,7 +102,7 @@ def test_a_session_says_which_policy_decides(agent: Caller, adam: Client) -> Non
     vera = person("viewer", name="vera")
     assert "support, all ids" in vera.get(f"/sessions/{uid}/").text
     adam.post("/policies/change/", FORM | {"prefix": "org-1/", "do": "apply"})
-    assert '<span class="mono">org-1/</span>' in vera.get(f"/sessions/{uid}/").text
+    assert ">org-1/</a>: idle" in vera.get(f"/sessions/{uid}/").text
 
 
 def test_the_side_bar_of_an_administrator_leads_to_the_policies(adam: Client) -> None:
@@ -114,8 +114,8 @@ def test_a_session_says_when_and_why_it_was_restored(agent: Caller) -> None:
     expire_session(caller=agent, session_id="org-1/ann")
     restore_session(uid=uid, reason="Ann asked for it")
     shown = person("operator", name="olaf").get(f"/sessions/{uid}/").text
-    assert "<dt>Restored</dt>" in shown
+    assert '<span class="word">Restored</span>' in shown
     assert "Ann asked for it" in shown
     hidden = person("viewer", name="vera").get(f"/sessions/{uid}/").text
-    assert "<dt>Restored</dt>" in hidden
+    assert '<span class="word">Restored</span>' in hidden
     assert "Ann asked for it" not in hidden

@@ -1,11 +1,16 @@
 """One session's page: what it shows to whom, and that messages are text."""
 
+import re
+from typing import Any
+
 import pytest
 from django.test import Client
 
+from memory_app.operations import previewing
 from memory_app.operations.keys import Caller
 from memory_app.operations.recording import Recording, add_events
-from tests.console.scenes import HOSTILE, SECRETS, ask_to_purge, person, scene
+from memory_app.operations.rights import Person
+from tests.console.scenes import HOSTILE, PART, SECRETS, ask_to_purge, person, scene
 from tests.counting import counted_statements
 from tests.factories import make_caller, make_event, make_session
 
@@ -36,7 +41,7 @@ def test_operators_read_everything_of_a_session(agent: Caller, olga: Client) -> 
 
 def test_viewers_read_the_facts_and_no_content(agent: Caller) -> None:
     session, vera = scene(agent), person("viewer")
-    answer = vera.get(f"/sessions/{session}/?find=words&view=raw&at=1")
+    answer = vera.get(f"/sessions/{session}/?view=raw&at=1")
     assert answer.status_code == 200
     assert "needs the role Operator in support" in answer.text
     assert "org-1/ann" in answer.text
@@ -46,10 +51,20 @@ def test_viewers_read_the_facts_and_no_content(agent: Caller) -> None:
     assert "Operator" in refused.text
 
 
-@pytest.mark.parametrize("view", ["", "?view=raw", "?find=bold", "?view=raw&find=script"])
-def test_a_message_is_text_whatever_it_holds(agent: Caller, olga: Client, view: str) -> None:
+def find(client: Client, session: str, what: str, **more: Any) -> str:
+    """Return the page that finds something in a session."""
+    answer = client.post(f"/sessions/{session}/find/", {"find": what, **more})
+    assert answer.status_code == 200
+    return answer.text
+
+
+@pytest.mark.parametrize("view", ["", "raw"])
+@pytest.mark.parametrize("found", ["", "bold", "script"])
+def test_a_message_is_text_whatever_it_holds(
+    agent: Caller, olga: Client, view: str, found: str
+) -> None:
     session = uid(agent, HOSTILE, [{"type": "text", "text": HOSTILE}, {HOSTILE: HOSTILE}])
-    text = olga.get(f"/sessions/{session}/{view}").text
+    text = find(olga, session, found, view=view)
     assert "<script>alert" not in text
     assert "<b hx-get" not in text
     assert "<img src=x" not in text
@@ -96,21 +111,51 @@ def test_places_that_are_none_lead_to_the_beginning(
 
 def test_what_is_looked_for_is_marked_and_counted(agent: Caller, olga: Client) -> None:
     session = uid(agent, "My refund", "Nothing", "A REFUND, a refund", "Straße")
-    text = olga.get(f"/sessions/{session}/?find=refund&match=2").text
+    text = find(olga, session, "refund", match=2)
     assert "2 of 2" in text
     assert text.count("<mark>") == 3
     assert "<mark>REFUND</mark>" in text
     assert 'class="msg user here" id="m-3"' in text
-    assert "<mark>Straße</mark>" in olga.get(f"/sessions/{session}/?find=STRASSE").text
-    assert "no match" in olga.get(f"/sessions/{session}/?find=absent").text
-    assert olga.get(f"/sessions/{session}/?find={'x' * 501}").status_code == 200
+    assert "<mark>Straße</mark>" in find(olga, session, "STRASSE")
+    assert "no match" in find(olga, session, "absent")
+    assert "At most 500 characters." in find(olga, session, "x" * 501)
+
+
+def test_what_is_looked_for_stands_in_no_address(agent: Caller, olga: Client) -> None:
+    session = uid(agent, "My refund", "Nothing", *(f"refund {n}" for n in range(60)))
+    text = find(olga, session, "refund", match=60)
+    addresses = re.findall(r'(?:href|action|hx-get|hx-post)="([^"]*)"', text)
+    assert not [one for one in addresses if "refund" in one]
+    part = olga.post(f"/sessions/{session}/find/", {"find": "refund", "match": 2}, headers=PART)
+    assert part["HX-Replace-Url"] == f"/sessions/{session}/?at=3"
+    assert "<html" not in part.text
+    assert "Match 2 of 61, in message 3" in part.text
+
+
+def test_the_address_of_a_find_leads_to_the_session(agent: Caller, olga: Client) -> None:
+    session = uid(agent)
+    assert olga.get(f"/sessions/{session}/find/")["Location"] == f"/sessions/{session}/"
+    assert "<mark>" not in olga.get(f"/sessions/{session}/?find=Hi").text
+
+
+def test_finding_keeps_roles_view_and_list(agent: Caller, olga: Client) -> None:
+    session = scene(agent)
+    given = {"role": ["assistant", "tool"], "from": "sort=created_at"}
+    text = find(olga, session, "argumentsku", **given)
+    assert "2 of 5" in text
+    assert '<input type="hidden" name="role" value="tool">' in text
+    assert '<input type="hidden" name="from" value="sort=created_at">' in text
+    raw = find(olga, session, "argumentsku", view="raw")
+    assert "<mark>ArgumentSku</mark>" in raw
+    assert '"arguments"' in raw.replace("&quot;", '"')
+    assert '"arguments"' not in find(olga, session, "argumentsku", view="raw", plain="raw")
 
 
 def test_statements_do_not_grow_with_the_messages(agent: Caller, olga: Client) -> None:
     def statements(session: str) -> int:
         olga.get(f"/sessions/{session}/")
         with counted_statements() as sent:
-            olga.get(f"/sessions/{session}/?list=")
+            olga.get(f"/sessions/{session}/?from=")
         return len(sent)
 
     with_one = statements(uid(agent))
@@ -140,7 +185,8 @@ def test_a_huge_state_is_cut_and_says_so(agent: Caller, olga: Client) -> None:
     session = uid(agent, {"list": list(range(10_000)), "text": "y" * 50_000})
     text = olga.get(f"/sessions/{session}/").text
     assert len(text) < 120_000
-    assert "more</div>" in text
+    assert "Show 9,900 more" in text
+    assert "Show 49,000 more characters" in text
 
 
 def test_deeply_nested_text_that_looks_like_json_is_shown_as_text(
@@ -150,21 +196,60 @@ def test_deeply_nested_text_that_looks_like_json_is_shown_as_text(
     assert olga.get(f"/sessions/{session}/").status_code == 200
 
 
-def test_a_call_and_its_result_lead_to_each_other(agent: Caller, olga: Client) -> None:
+def test_a_call_stands_with_its_result(agent: Caller, olga: Client) -> None:
     text = olga.get(f"/sessions/{scene(agent)}/").text
-    assert 'href="#m-3">result in 3' in text
-    assert 'href="#m-2"><code>orders</code> in 2' in text
+    called = text.split('id="m-2"')[1].split('<li class="msg')[0]
+    assert "ArgumentSku" in called
+    assert '<div class="result" id="m-3" data-row>' in called
+    assert text.count('id="m-3"') == 1
+
+
+def test_a_result_without_its_call_on_the_page_stands_alone(agent: Caller, olga: Client) -> None:
+    session = scene(agent)
+    text = olga.get(f"/sessions/{session}/?role=tool").text
+    assert '<li class="msg tool" id="m-3" data-row>' in text
+
+
+def test_an_error_of_a_tool_is_said_where_it_was_called(agent: Caller, olga: Client) -> None:
+    call = {"id": "c1", "function": {"name": "orders", "arguments": "{}"}}
+    events = [
+        make_event(None, role="assistant", tool_calls=[call]),
+        make_event("Error: no such order", role="tool", tool_call_id="c1"),
+    ]
+    made = add_events(
+        caller=agent, recording=Recording(session_id="chat-9", events=events, batch=True)
+    ).session
+    assert made is not None
+    assert '<div class="result err" id="m-2" data-row>' in olga.get(f"/sessions/{made.uid}/").text
+
+
+def test_a_page_parts_no_call_from_its_result(agent: Caller, olga: Client) -> None:
+    call = {"id": "c1", "function": {"name": "orders", "arguments": "{}"}}
+    events = [make_event(f"Message {number}") for number in range(1, 50)]
+    events += [
+        make_event(None, role="assistant", tool_calls=[call]),
+        make_event("the answer", role="tool", tool_call_id="c1"),
+        make_event("Thanks"),
+    ]
+    recording = Recording(session_id="chat-9", events=events, batch=True)
+    made = add_events(caller=agent, recording=recording).session
+    assert made is not None
+    text = olga.get(f"/sessions/{made.uid}/").text
+    assert ('id="m-51"' in text, 'id="m-52"' in text) == (True, False)
+    assert f"/sessions/{made.uid}/?after=51" in text
+    earlier = olga.get(f"/sessions/{made.uid}/?after=50").text
+    assert 'id="m-50"' in earlier
 
 
 def test_one_steps_to_the_next_session_of_the_same_list(agent: Caller, olga: Client) -> None:
     first, second = scene(agent, "org-1/ann"), scene(agent, "org-1/bob")
     scene(agent, "zoe")
-    query = "list=q%3Dprefix%253Aorg-1%252F%26sort%3Dcreated_at"
+    query = "from=q%3Dprefix%253Aorg-1%252F%26sort%3Dcreated_at"
     text = olga.get(f"/sessions/{first}/?{query}").text
     assert f"/sessions/{second}/?{query}" in text
     assert "first session of the list" in text
     assert "last session of the list" in olga.get(f"/sessions/{second}/?{query}").text
-    assert olga.get(f"/sessions/{first}/?list=usr:nonsense").status_code == 200
+    assert olga.get(f"/sessions/{first}/?from=usr:nonsense").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["", "messages/1/", "session.md", "session.jsonl"])
@@ -179,8 +264,33 @@ def test_nothing_of_a_purged_session_can_be_opened(agent: Caller) -> None:
     session, petra = scene(agent), person("privacy_officer")
     token = ask_to_purge(petra, session)
     petra.post(f"/purges/{token}/", {"typed": "purge 1", "reason": "over"})
-    for path in ("", "messages/1/", "session.md", "session.jsonl"):
+    for path in ("messages/1/", "states/", "branch/?in=state", "session.md", "session.jsonl"):
         assert petra.get(f"/sessions/{session}/{path}").status_code == 404
+    assert petra.post(f"/sessions/{session}/find/", {"find": "a"}).status_code == 410
+
+
+def test_the_page_of_a_purged_session_names_the_receipt(agent: Caller) -> None:
+    session, petra = scene(agent), person("privacy_officer")
+    token = ask_to_purge(petra, session)
+    purged = petra.post(f"/purges/{token}/", {"typed": "purge 1", "reason": "over"})
+    answer = petra.get(f"/sessions/{session}/")
+    assert answer.status_code == 410
+    assert "This session was purged" in answer.text
+    assert f'href="{purged["Location"]}"' in answer.text
+    others = person("privacy_officer", namespace="claims", name="carl")
+    assert others.get(f"/sessions/{session}/").status_code == 404
+
+
+def test_a_session_that_is_being_purged_is_closed_and_names_the_receipt(agent: Caller) -> None:
+    session, petra = scene(agent), person("privacy_officer")
+    token = ask_to_purge(petra, session)
+    # Only so far as the time of one request allows: none is left.
+    paula = Person(0, "privacy_officer", {"*": frozenset({"privacy_officer"})})
+    receipt = previewing.execute(actor=paula, token=token, reason="over", seconds=-1).id
+    answer = petra.get(f"/sessions/{session}/")
+    assert answer.status_code == 410
+    assert "This session is being purged" in answer.text
+    assert f"/receipts/{receipt}/" in answer.text
 
 
 def test_downloads_are_files_with_names_that_say_nothing(agent: Caller) -> None:

@@ -96,7 +96,7 @@ def entry_row(entry: Entered, found: LogPage) -> Row:
 _PAGES: Final[dict[str, Callable[[str], str]]] = {
     "session": lambda uid: reverse("console:session", args=[uid]),
     "receipt": lambda receipt: reverse("console:receipt", args=[receipt]),
-    "hold": lambda hold: f"{reverse('console:holds')}#row-{hold}",
+    "hold": lambda hold: reverse("console:hold", args=[hold]),
 }
 
 

@@ -1,19 +1,22 @@
-"""Legal holds: what is held and why, placing and releasing."""
+"""Legal holds: what is held and why, each hold alone, placing and releasing."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from memory_app.console import page
+from memory_app.console import acts, page
 from memory_app.console.filters import Token
 from memory_app.errors import Invalid
 from memory_app.models import HoldKind
 from memory_app.moments import DAY
-from memory_app.operations import holding
+from memory_app.operations import auditing, covering, holding
+from memory_app.operations.auditing import EntryFilter
+from memory_app.operations.covering import COUNT_CAP
 from memory_app.operations.holding import REVIEW_AFTER, HoldView, NewHold
 from memory_app.operations.rights import Person, Right
 
@@ -24,32 +27,101 @@ _MOST_DAYS: Final = 36_500
 _FILTERS: Final = {HoldKind.SUBJECT: "user"}
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_GET
 def index(request: HttpRequest) -> HttpResponse:
-    """Show the holds of the namespaces that the person may see; place one."""
+    """Show the holds of the namespaces that the person may see."""
+    person: Person = request.person  # type: ignore[attr-defined]
+    released = request.GET.get("state") == "released"
+    holds = holding.list_holds(
+        person=person, released=released, cursor=request.GET.get("cursor") or None
+    )
+    covered = covering.count_covered(holds=holds.items)
+    context: dict[str, Any] = {
+        "holds": holds,
+        "rows": [_row(hold, holds.now) | {"covered": covered[hold.id]} for hold in holds.items],
+        "cap": COUNT_CAP,
+        "released": released,
+        "may_hold": any(person.may(Right.HOLD, place.name) for place in holds.places),
+        "paged": bool(request.GET.get("cursor")),
+        "following": urlencode({"cursor": holds.next_cursor or ""}),
+    }
+    return page.render(request, page="console/holds/index.html", context=context)
+
+
+def _row(hold: HoldView, now: int) -> dict[str, Any]:
+    token = Token(_FILTERS.get(HoldKind(hold.kind), "prefix"), hold.target)
+    return {
+        "hold": hold,
+        "kind": HoldKind(hold.kind).label,
+        "query": urlencode({"q": token.written(), "namespace": hold.namespace}),
+        "overdue": hold.released_at is None and hold.review_at <= now,
+    }
+
+
+@require_GET
+def detail(request: HttpRequest, hold: str) -> HttpResponse:
+    """Show one hold: what it covers, why, and what was done to it."""
+    person: Person = request.person  # type: ignore[attr-defined]
+    shown = covering.show_hold(person=person, hold_id=hold)
+    may_release = person.may(Right.HOLD, shown.hold.namespace) and shown.hold.released_at is None
+    context = _row(shown.hold, shown.now) | {
+        "covered": shown.covered,
+        "cap": COUNT_CAP,
+        "may_release": may_release,
+        "problem": "",
+        "history": _history(person, hold),
+    }
+    return page.render(request, page="console/holds/detail.html", context=context)
+
+
+def _history(person: Person, hold: str) -> list[dict[str, Any]] | None:
+    if not person.may_anywhere(Right.READ_OWN_AUDIT):
+        return None
+    found = auditing.list_entries(person=person, wanted=EntryFilter(object_id=hold), limit=6)
+    return [{"entry": one, "words": acts.words(one.act)} for one in found.items]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """Say what a hold would cover, and place it; what is given in the address begins the form."""
+    person: Person = request.person  # type: ignore[attr-defined]
+    sent = request.POST if request.method == "POST" else request.GET
+    given = {name: sent.get(name, "").strip() for name in _FIELDS}
+    given["review"] = given["review"] or str(_REVIEW_DAYS)
+    back = page.safe_path(request, sent.get("back", ""))
     if request.method != "POST":
-        return _show(request)
-    given = {name: request.POST.get(name, "").strip() for name in _FIELDS}
-    back = page.safe_path(request, request.POST.get("back", ""))
+        covered = _covered(given, person) if given["target"] else None
+        return _form(request, given, back, covered=covered)
+    covered = None
     try:
-        placed = holding.place_hold(hold=_read(given), person=request.person)  # type: ignore[attr-defined]
+        hold = _read(given)
+        covered = covering.preview_hold(hold=hold, person=person)
+        if request.POST.get("do") == "preview":
+            return _form(request, given, back, covered=covered)
+        placed = holding.place_hold(hold=hold, person=person)
     except Invalid as problem:
-        if not back:
-            return _show(request, given, problem.detail)
-        messages.error(request, f"Nothing was placed: {problem.detail}.")
-        return page.redirect(request, back)
+        return _form(request, given, back, covered=covered, problem=problem.detail)
     messages.success(
         request,
         f"The hold for {placed.matter} is placed. Nothing of what it covers is removed or"
         " overwritten until it is released.",
     )
-    return page.redirect(request, back or reverse("console:holds"))
+    return page.redirect(request, back or reverse("console:hold", args=[placed.id]))
 
 
-def _read(given: dict[str, str]) -> NewHold:
+def _covered(given: Mapping[str, str], person: Person) -> covering.Covered | None:
+    """Return what the hold would cover that the form begins with, if that much is right."""
+    try:
+        hold = _read({**given, "matter": "-", "reason": "-"})
+        return covering.preview_hold(hold=hold, person=person)
+    except Invalid:
+        return None
+
+
+def _read(given: Mapping[str, str]) -> NewHold:
     if given["kind"] not in HoldKind.values:
         raise Invalid("say what is held: a session, a data subject or a prefix")
-    days = given["review"] or str(_REVIEW_DAYS)
+    days = given["review"]
     if not (days.isascii() and days.isdigit() and 1 <= int(days) <= _MOST_DAYS):
         raise Invalid(f"a hold is reviewed after 1 to {_MOST_DAYS:,} days")
     return NewHold(
@@ -62,44 +134,41 @@ def _read(given: dict[str, str]) -> NewHold:
     )
 
 
-def _show(
-    request: HttpRequest, given: dict[str, str] | None = None, problem: str = ""
+def _form(
+    request: HttpRequest,
+    given: Mapping[str, str],
+    back: str,
+    *,
+    covered: covering.Covered | None = None,
+    problem: str = "",
 ) -> HttpResponse:
     person: Person = request.person  # type: ignore[attr-defined]
-    released = request.GET.get("state") == "released"
-    holds = holding.list_holds(
-        person=person, released=released, cursor=request.GET.get("cursor") or None
-    )
-    context: dict[str, Any] = {
-        "holds": holds,
-        "rows": [_row(hold, person, holds.now) for hold in holds.items],
-        "released": released,
+    places = holding.list_holds(person=person, limit=1).places
+    names = [place.name for place in places if person.may(Right.HOLD, place.name)]
+    if not names:
+        person.require(Right.HOLD, "*")
+    context = {
+        "given": given,
+        "names": names,
         "kinds": HoldKind.choices,
-        "may_hold": [place.name for place in holds.places if person.may(Right.HOLD, place.name)],
-        "given": given or {"review": str(_REVIEW_DAYS)},
+        "covered": covered,
+        "cap": COUNT_CAP,
         "problem": problem,
-        "paged": bool(request.GET.get("cursor")),
-        "following": urlencode({"cursor": holds.next_cursor or ""}),
+        "back": back,
     }
-    status = 422 if problem else 200
-    return page.render(request, page="console/holds/index.html", context=context, status=status)
-
-
-def _row(hold: HoldView, person: Person, now: int) -> dict[str, Any]:
-    token = Token(_FILTERS.get(HoldKind(hold.kind), "prefix"), hold.target)
-    return {
-        "hold": hold,
-        "kind": HoldKind(hold.kind).label,
-        "query": urlencode({"q": token.written(), "namespace": hold.namespace}),
-        "may_release": hold.released_at is None and person.may(Right.HOLD, hold.namespace),
-        "overdue": hold.review_at <= now,
-    }
+    return page.render(
+        request,
+        page="console/holds/new.html",
+        fragment="console/holds/_form.html",
+        context=context,
+        status=422 if problem else 200,
+    )
 
 
 @require_POST
 def release(request: HttpRequest, hold: str) -> HttpResponse:
     """End a hold, with a reason."""
-    back = page.safe_path(request, request.POST.get("back", "")) or reverse("console:holds")
+    back = page.safe_path(request, request.POST.get("back", ""))
     try:
         released = holding.release_hold(
             hold_id=hold,
@@ -114,4 +183,4 @@ def release(request: HttpRequest, hold: str) -> HttpResponse:
             f"The hold for {released.matter} is released. Nothing of what it covered is purged for"
             " 24 hours.",
         )
-    return page.redirect(request, back)
+    return page.redirect(request, back or reverse("console:hold", args=[hold]))

@@ -62,7 +62,7 @@ def show(
         "browsed": browsed,
         "rows": [_row(listed, browsed.now) for listed in browsed.items],
         "page_query": asked.query(page=True),
-        "list_param": urlencode({"list": asked.query()}),
+        "list_param": urlencode({"from": asked.query()}),
         "chips": list(asked.chips()),
         "columns": [_column(asked, *column) for column in COLUMNS],
         "statuses": filters.STATUS_LABELS,
