@@ -99,6 +99,8 @@ class Asked:
     time: str = ""
     sort: str = DEFAULT_SORT
     cursor: str = ""
+    # The person's list begins with a view, so that the list of all has to be asked for.
+    begins_elsewhere: bool = False
 
     @property
     def box(self) -> str:
@@ -115,7 +117,13 @@ class Asked:
             ("sort", "" if self.sort == DEFAULT_SORT else self.sort),
             ("cursor", self.cursor if page else ""),
         ]
-        return urlencode([(name, value) for name, value in pairs if value])
+        given = [(name, value) for name, value in pairs if value]
+        return urlencode(given or ([("all", "1")] if self.begins_elsewhere else []))
+
+    @property
+    def all(self) -> str:
+        """Return the query of the list of all."""
+        return Asked(begins_elsewhere=self.begins_elsewhere).query()
 
     def sorted_by(self, column: str) -> str:
         """Return the query of the list sorted by a column; again, the other way round."""
@@ -254,6 +262,20 @@ def _moment(token: Token) -> int:
         raise Invalid.at(
             ("query", "q"), f"{token.key}: takes a day like 2026-01-31, or a time with its zone"
         ) from None
+
+
+_ORDERS: Final[Mapping[str, tuple[str, str]]] = {
+    "last_activity_at": ("longest quiet first", "newest activity first"),
+    "created_at": ("oldest first", "newest first"),
+    "expires_at": ("next to expire first", "last to expire first"),
+    "message_count": ("fewest messages first", "most messages first"),
+    "size_bytes": ("smallest first", "largest first"),
+}
+
+
+def order_words(sort: str) -> str:
+    """Say in which order a list is."""
+    return _ORDERS[sort.removeprefix("-")][sort.startswith("-")]
 
 
 def words(wanted: SessionFilter | None, namespace: str) -> str:

@@ -14,6 +14,7 @@ from memory_app.models.preview import Preview, PreviewedSession
 from memory_app.models.purge import Purge
 from memory_app.models.receipt import Receipt, ReceiptKind, ReceiptSubject
 from memory_app.models.retention_policy import OnExpired, RetentionPolicy
+from memory_app.models.saved_view import SavedView
 from memory_app.models.scrub import Scrub
 from memory_app.models.search_document import SearchDocument, SearchPending, SearchState
 from memory_app.models.second_factor import RecoveryCode, SecondFactor
@@ -51,6 +52,7 @@ __all__ = [
     "RecoveryCode",
     "RetentionPolicy",
     "Role",
+    "SavedView",
     "Scope",
     "Scrub",
     "SearchDocument",

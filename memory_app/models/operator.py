@@ -25,6 +25,9 @@ class Operator(AbstractBaseUser):
     last_login = None
     signed_in_at = models.BigIntegerField(null=True)
     preferences = models.TextField(default="{}", help_text="JSON: what differs from the defaults")
+    first_view = CodePointField(
+        null=True, help_text="the saved view with which the list of sessions begins"
+    )
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

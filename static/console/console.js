@@ -281,6 +281,8 @@
   // A key presses what the bar of the selection shows: nothing is selected, nothing is pressed.
   function press(key) {
     const button = find(`.bulk [data-key="${key}"]`);
+    const folded = find('.bulk [data-unfold][aria-expanded="false"]');
+    if (folded?.checkVisibility()) folded.click();
     if (!button?.checkVisibility()) return false;
     button.click();
     const menu = button.closest("details.menu");

@@ -7,7 +7,7 @@ import pytest
 
 from memory_app.console import navigation
 from memory_app.models import Role
-from tests.browser import scenes
+from tests.browser import list_scenes, scenes
 
 
 class Screen(NamedTuple):
@@ -46,6 +46,13 @@ PAGES = [
     Screen("no-sessions", "/sessions/"),
     Screen("sessions", scenes.many),
     Screen("sessions-of-a-viewer", scenes.many, role=Role.VIEWER),
+    Screen("sessions-all-chosen", list_scenes.all_chosen),
+    Screen("sessions-export", list_scenes.export_form),
+    Screen("sessions-hostile-ids", list_scenes.long_ids),
+    Screen("sessions-misread", "/sessions/?q=usr:ann"),
+    Screen("sessions-none-match", list_scenes.none_match),
+    Screen("saved-views", list_scenes.views),
+    Screen("no-saved-views", "/sessions/views/"),
     Screen("session", scenes.one),
     Screen("session-of-a-viewer", scenes.one, role=Role.VIEWER),
     Screen("closed-session", scenes.closed),

@@ -181,3 +181,42 @@ def test_many_are_held_and_exported_without_javascript(
     with plain_page.expect_download() as download:
         plain_page.get_by_role("button", name="CSV").click()
     assert "chat-0" in download.value.path().read_text()
+
+
+def test_a_list_is_saved_as_a_view_and_found_again(visit: Open, agent: Caller) -> None:
+    chats(agent, 3)
+    page = visit("/sessions/")
+    page.locator("#q").fill("chat-1")
+    expect(page).to_have_url(re.compile("q=prefix"))
+    page.get_by_text("Views", exact=True).click()
+    page.get_by_label("Save this list as").fill("Only one")
+    page.get_by_role("button", name="Save view").click()
+    views = page.get_by_role("navigation", name="Views")
+    expect(views.get_by_role("link", name="Only one")).to_have_attribute("aria-current", "true")
+    expect(page.get_by_text("The view Only one is saved.")).to_be_visible()
+    page.locator("#q").fill("")
+    expect(views.get_by_role("link", name="All")).to_have_attribute("aria-current", "true")
+    views.get_by_role("link", name="Only one").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_text("Views", exact=True).click()
+    page.get_by_role("link", name="Your views").click()
+    page.get_by_role("button", name="Remove the view Only one").click()
+    expect(page.get_by_text("No saved views yet")).to_be_visible()
+
+
+def test_columns_and_density_are_chosen_and_kept(visit: Open, agent: Caller) -> None:
+    chats(agent, 2)
+    page = visit("/sessions/?status=active")
+    high = page.locator("tbody tr").first.bounding_box()
+    page.get_by_text("Columns", exact=True).first.click()
+    page.get_by_label("Tokens").check()
+    page.get_by_label("User").uncheck()
+    page.get_by_label("Compact").check()
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("columnheader", name="Tokens")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="User")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"\?status=active$"))
+    low = page.locator("tbody tr").first.bounding_box()
+    assert high is not None
+    assert low is not None
+    assert low["height"] < high["height"]

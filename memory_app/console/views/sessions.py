@@ -1,6 +1,7 @@
 """Sessions: the list."""
 
 import re
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -8,24 +9,18 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from memory_app.console import filters, page
+from memory_app.console import columns, filters, navigation, page
 from memory_app.console.filters import Asked
+from memory_app.console.views import saved_views
 from memory_app.errors import Invalid, PreviewStale
 from memory_app.models.snapshot import SessionSnapshot
 from memory_app.moments import DAY
-from memory_app.operations import previewing, viewing
+from memory_app.operations import previewing, saving, viewing
 from memory_app.operations.previewing import PreviewView
 from memory_app.operations.rights import Person, Right
 from memory_app.operations.viewing import Listed, Place
 
 _TOKEN: Final = re.compile(r"prv_[0-9a-f]{32}")
-
-COLUMNS: Final = (
-    ("message_count", "Messages", "num"),
-    ("size_bytes", "Size", "num lo"),
-    ("last_activity_at", "Last activity", ""),
-    ("expires_at", "Expires", ""),
-)
 
 
 @require_GET
@@ -36,6 +31,9 @@ def index(request: HttpRequest) -> HttpResponse:
         asked.wanted()
     except Invalid as problem:
         return _misread(request, problem)
+    first = "" if request.GET or page.from_htmx(request) else saved_views.first_query(request)
+    if first:
+        return page.redirect(request, f"{reverse('console:sessions')}?{first}")
     return show(request, asked, fixed_set(request, request.GET.get("set", "")))
 
 
@@ -47,6 +45,8 @@ def show(
 ) -> HttpResponse:
     """Answer with the list that is asked for, and the set of all that matched if it is selected."""
     person: Person = request.person  # type: ignore[attr-defined]
+    views = saving.list_views(person=person)
+    asked = replace(asked, begins_elsewhere=any(view.is_first for view in views))
     browsed = viewing.browse_sessions(
         person=person,
         wanted=asked.wanted(),
@@ -57,14 +57,20 @@ def show(
         with_count=page.is_tick(request) or "count" in request.GET or request.method == "POST",
     )
     names = [place.name for place in browsed.places]
+    chosen_by_person = navigation.preferences_for(request)
     context: dict[str, Any] = {
         "asked": asked,
+        "tabs": saved_views.tabs(asked, views),
         "browsed": browsed,
         "rows": [_row(listed, browsed.now) for listed in browsed.items],
         "page_query": asked.query(page=True),
         "list_param": urlencode({"from": asked.query()}),
         "chips": list(asked.chips()),
-        "columns": [_column(asked, *column) for column in COLUMNS],
+        "columns": columns.heads(chosen_by_person, asked, names),
+        "saveable": not saved_views.obstacle(asked),
+        "unsaveable": saved_views.obstacle(asked),
+        "choices": columns.choices(chosen_by_person),
+        "shows_tags": "tags" in chosen_by_person.columns,
         "statuses": filters.STATUS_LABELS,
         "spans": filters.SPANS,
         "names": names,
@@ -77,14 +83,14 @@ def show(
         "following": _joined(asked.query(), _cursor(browsed.next_cursor)),
     }
     here = url(asked, page=True, chosen=chosen)
-    push, replace = (None, None) if page.is_tick(request) else _history(request, here)
+    push, correct = (None, None) if page.is_tick(request) else _history(request, here)
     return page.render(
         request,
         page="console/sessions/index.html",
         fragment=fragment,
         context=context,
         push=push,
-        replace=replace,
+        replace=correct,
     )
 
 
@@ -119,11 +125,6 @@ def _row(listed: Listed, now: int) -> Row:
     return Row(
         listed.session, listed.place, listed.title, status, "expiring" if ends_soon else status
     )
-
-
-def _column(asked: Asked, name: str, label: str, css: str) -> dict[str, str]:
-    order = {name: "ascending", f"-{name}": "descending"}.get(asked.sort, "")
-    return {"label": label, "css": css, "order": order, "query": asked.sorted_by(name)}
 
 
 def _cursor(cursor: str | None) -> str:
@@ -171,6 +172,7 @@ def _misread(request: HttpRequest, problem: Invalid) -> HttpResponse:
     """Say under the filter box what cannot be read; the list stays."""
     context = {
         "asked": Asked(),
+        "tabs": saved_views.tabs(Asked(), []),
         "typed": request.GET.get("q", ""),
         "problem": problem.detail,
         "statuses": filters.STATUS_LABELS,
