@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterable
 from json.encoder import encode_basestring
-from typing import Any, Final
+from typing import Final
 
 from django.http import HttpResponse
 
 from memory_app.models.snapshot import Event, SessionSnapshot
 from memory_app.moments import NEVER, to_rfc3339
-from memory_app.operations.receipts import ReceiptView
+from memory_app.operations.receipts import ReceiptView, receipt_fields
 
 _JSON: Final = "application/json"
 
@@ -107,23 +107,4 @@ def receipt_json(receipt: ReceiptView | None) -> str:
     """Write a receipt."""
     if receipt is None:
         return "null"
-    verification: dict[str, Any] | None = receipt.verification
-    if verification is not None:
-        verification = verification | {"checked_at": to_rfc3339(verification["checked_at"])}
-    counts = {name: count for name, count in receipt.counts.items() if name != "remaining"}
-    return json.dumps(
-        {
-            "id": receipt.id,
-            "namespace": receipt.namespace,
-            "kind": receipt.kind,
-            "reason": receipt.reason,
-            "actor": receipt.actor,
-            "requested_at": to_rfc3339(receipt.requested_at),
-            "purged_at": receipt.purged_at and to_rfc3339(receipt.purged_at),
-            "scrubbed_at": receipt.scrubbed_at and to_rfc3339(receipt.scrubbed_at),
-            "counts": counts,
-            "method": receipt.method,
-            "verification": verification,
-        },
-        ensure_ascii=False,
-    )
+    return json.dumps(receipt_fields(receipt), ensure_ascii=False)

@@ -4,13 +4,13 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 
 from memory_app import moments
+from memory_app.console import times
 from memory_app.errors import Invalid
 from memory_app.models import AuditAct
 from memory_app.operations.auditing import Entered, EntryFilter
@@ -112,7 +112,7 @@ def fault(counts: Mapping[str, int]) -> tuple[int, str] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedLog:
-    """What the audit log is asked for. The days are whole ones in UTC, the last one included."""
+    """What the audit log is asked for. Days are whole, the last one included."""
 
     object: str = ""
     actor: str = ""
@@ -146,7 +146,7 @@ class AskedLog:
 
     def wanted(self) -> EntryFilter:
         """Return the filter of the operations. Raises Invalid for a day that is none."""
-        until = _day("until", self.until)
+        after, before = times.days(self.since, self.until)
         if self.entry and not (self.entry.isascii() and self.entry.isdigit()):
             raise Invalid.at(("query", "entry"), "an entry is a number")
         return EntryFilter(
@@ -154,8 +154,8 @@ class AskedLog:
             act=self.act or None,
             namespace=self.namespace or None,
             object_id=self.object or None,
-            after=_day("since", self.since),
-            before=None if until is None else until + moments.DAY,
+            after=after,
+            before=before,
             up_to=min(int(self.entry[:19]), 2**62) if self.entry else None,
         )
 
@@ -170,16 +170,6 @@ def read(query: QueryDict) -> AskedLog:
     if "\x00" in asked.object + asked.actor + asked.namespace:
         raise Invalid.at(("query", "object"), "no name or id has a NUL in it")
     return asked
-
-
-def _day(name: str, text: str) -> int | None:
-    if not text:
-        return None
-    try:
-        day = date.fromisoformat(text)
-        return moments.from_datetime(datetime(day.year, day.month, day.day, tzinfo=UTC))
-    except (ValueError, OverflowError):
-        raise Invalid.at(("query", name), f"{name}: takes a day like 2026-01-31") from None
 
 
 CSV_HEAD: Final = (

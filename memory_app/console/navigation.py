@@ -23,6 +23,8 @@ class Entry(NamedTuple):
     icon: str
     right: Right
     other_right: Right | None = None
+    # Pages that are reached from it and have addresses of their own.
+    covers: tuple[str, ...] = ()
 
     def is_for(self, person: Person) -> bool:
         """Tell whether the person holds one of the rights somewhere."""
@@ -66,7 +68,14 @@ GROUPS: Final = (
                 Right.MANAGE_POLICIES,
             ),
             Entry("holds", "h", "Legal holds", "lock", Right.VIEW),
-            Entry("receipts", "e", "Receipts", "receipt", Right.VIEW),
+            Entry(
+                "receipts",
+                "e",
+                "Purges and receipts",
+                "receipt",
+                Right.VIEW,
+                covers=("purges", "erasures"),
+            ),
             Entry("runs", "r", "Cleanup runs", "refresh", Right.VIEW, Right.MANAGE_NAMESPACES),
             Entry("audit", "a", "Audit log", "list-details", Right.READ_OWN_AUDIT, Right.OVERSEE),
         ),
@@ -108,7 +117,7 @@ def links_for(person: Person, path: str = "") -> list[tuple[str, list[Link]]]:
         (
             group.title,
             [
-                Link(entry.key, entry.label, entry.icon, url, _current(url, path))
+                Link(entry.key, entry.label, entry.icon, url, _current(entry, path))
                 for entry in group.entries
                 if entry.is_for(person) and (url := url_of(entry.view))
             ],
@@ -118,11 +127,12 @@ def links_for(person: Person, path: str = "") -> list[tuple[str, list[Link]]]:
     return [(title, links) for title, links in groups if links]
 
 
-def _current(url: str, path: str) -> str:
+def _current(entry: Entry, path: str) -> str:
     """Tell whether the page is this one, or one below it."""
-    if path == url:
+    if path == url_of(entry.view):
         return "page"
-    return "true" if url != "/" and path.startswith(url) else ""
+    urls = [url for view in (entry.view, *entry.covers) if (url := url_of(view)) not in ("", "/")]
+    return "true" if path.startswith(tuple(urls)) else ""
 
 
 def first_page(person: Person) -> str:

@@ -24,6 +24,7 @@ from memory_app.console.views import (
     selections,
     sessions,
     states,
+    subjects,
     transcripts,
 )
 
@@ -32,6 +33,12 @@ class Uid(StringConverter):
     """The random id of a session."""
 
     regex = "[0-9a-f]{32}"
+
+
+class PurgeId(StringConverter):
+    """The random id of a purge that was asked for."""
+
+    regex = "prg_[0-9a-f]{32}"
 
 
 class Token(StringConverter):
@@ -53,6 +60,7 @@ class NamespaceName(StringConverter):
 
 
 register_converter(Uid, "uid")
+register_converter(PurgeId, "purge")
 register_converter(Token, "token")
 register_converter(KeyPrefix, "key")
 register_converter(NamespaceName, "namespace")
@@ -93,6 +101,14 @@ urlpatterns = [
         name="download",
     ),
     path("reasons/", reasons.ask, name="reason"),
+    path("subjects/", subjects.index, name="subjects"),
+    path("subjects/subject.jsonl", subjects.export, name="subject_export"),
+    path("subjects/erase/", subjects.preview, name="erasure"),
+    path("subjects/erase/confirm/", subjects.erase, name="erase"),
+    path("purges/", purges.index, name="purges"),
+    path("purges/new/", purges.begin, name="new_purge"),
+    path("purges/<purge:purge>/", purges.detail, name="purge_progress"),
+    path("purges/<purge:purge>/cancel/", purges.cancel, name="cancel_purge"),
     path("purges/<token:token>/", purges.confirm, name="purge"),
     path("holds/", holds.index, name="holds"),
     path("holds/new/", holds.new, name="new_hold"),
@@ -117,4 +133,6 @@ urlpatterns = [
     path("namespaces/<namespace:name>/change/", namespaces.change, name="namespace"),
     path("receipts/", receipts.index, name="receipts"),
     path("receipts/<token:receipt>/", receipts.detail, name="receipt"),
+    path("receipts/<token:receipt>/receipt.json", receipts.download, name="receipt_file"),
+    path("erasures/", receipts.erasures, name="erasures"),
 ]

@@ -14,10 +14,17 @@ class Purge(models.Model):
     # Not a foreign key: the receipt of a cancelled purge goes when its sessions are put back.
     receipt = CodePointField(unique=True)
     sessions = models.BigIntegerField(help_text="how many were shown")
+    actor = models.TextField(default="")
+    requested_at = models.BigIntegerField(default=0)
     cancelled_at = models.BigIntegerField(null=True)
+    cancelled_by = models.TextField(null=True)
 
     class Meta:
         db_table = "purge"
+        indexes = [
+            # What was asked for in a namespace, the newest first.
+            models.Index(fields=["namespace", "requested_at", "id"], name="purge_by_time"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

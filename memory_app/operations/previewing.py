@@ -260,8 +260,16 @@ def execute(
         receipt = open_receipt(db, act, shown.sessions, moment)
         db.run("UPDATE preview SET receipt = %s WHERE id = %s", (receipt, token))
         db.run(
-            "INSERT INTO purge (id, namespace_id, receipt, sessions) VALUES (%s, %s, %s, %s)",
-            (f"prg_{secrets.token_hex(16)}", row[0], receipt, shown.sessions),
+            "INSERT INTO purge (id, namespace_id, receipt, sessions, actor, requested_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s)",
+            (
+                f"prg_{secrets.token_hex(16)}",
+                row[0],
+                receipt,
+                shown.sessions,
+                act.actor,
+                moment,
+            ),
         )
         about, counts = About("receipt", receipt), {"sessions": shown.sessions}
         entry = Entry(act.actor, AuditAct.PURGE_EXECUTE, shown.namespace, about, counts)

@@ -1,8 +1,8 @@
 """Show the receipts of what was removed, found also by an id that one knows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from memory_app.errors import Invalid, NotFound
 from memory_app.models import ReceiptKind
@@ -16,8 +16,10 @@ from memory_app.operations.receipts import (
 )
 from memory_app.operations.receiving import check_id
 from memory_app.operations.rights import Person
+from memory_app.operations.scrubbing import look_whether_due
 from memory_app.operations.viewing import Place, visible_places
 from memory_app.storage import Database, engine
+from memory_app.storage.statements import HELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,45 +31,97 @@ class ReceiptPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Restricted:
+    """What of an erasure a hold keeps: closed at every door, and removed after the release.
+
+    `due_at` is when it may be removed once nothing is held any more.
+    """
+
+    sessions: int
+    held: int
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Receipts(ReceiptPage):
-    """One page of receipts, and the namespaces of which they may be."""
+    """One page of receipts, the namespaces of which they may be, and what is restricted by id."""
 
     places: Sequence[Place]
+    restricted: Mapping[str, Restricted]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptFilter:
+    """Which receipts; what is empty does not filter. Times are moments, `before` exclusive.
+
+    `known_id` is a receipt's own id, or that of a session or a user it covers.
+    """
+
+    known_id: str = ""
+    kind: str = ""
+    namespace: str = ""
+    after: int | None = None
+    before: int | None = None
+
+
+_ANY_RECEIPT: Final = ReceiptFilter()
 
 
 def browse_receipts(
     *,
     person: Person,
-    known_id: str = "",
-    kind: str = "",
+    wanted: ReceiptFilter = _ANY_RECEIPT,
     limit: int = 50,
     cursor: str | None = None,
 ) -> Receipts:
-    """Return receipts of the namespaces a person may see.
+    """Return receipts of the namespaces a person may see, the newest first.
 
-    `known_id` is a receipt's own id, or that of a session or a user it covers. Raises Forbidden,
-    and Invalid for an unknown kind or a cursor of another list.
+    Raises Forbidden, and Invalid for an unknown kind or a cursor of another list.
     """
-    if kind and kind not in ReceiptKind.values:
+    if wanted.kind and wanted.kind not in ReceiptKind.values:
         raise Invalid.at(("query", "kind"), f"a kind is one of {', '.join(ReceiptKind.values)}")
-    if known_id:
-        check_id(known_id, ("query", "id"), "an id")
-    list_of = ("receipts", known_id, kind)
+    if wanted.known_id:
+        check_id(wanted.known_id, ("query", "id"), "an id")
+    list_of = ("receipts", wanted)
     after = None if cursor is None else read_cursor(cursor, list_of)
 
     def work(db: Database) -> Receipts:
         places = visible_places(db, person)
-        conditions, parameters = _about(places, known_id)
-        if kind:
-            conditions += " AND r.kind = %s"
-            parameters.append(kind)
+        among = [place for place in places if wanted.namespace in ("", place.name)]
+        if not among:
+            return Receipts([], None, places, {})
+        conditions, parameters = _about(among, wanted.known_id)
+        for condition, value in (
+            ("r.kind = %s", wanted.kind or None),
+            ("r.requested_at >= %s", wanted.after),
+            ("r.requested_at < %s", wanted.before),
+        ):
+            if value is not None:
+                conditions += f" AND {condition}"
+                parameters.append(value)
         if after is not None:
             conditions += " AND (r.requested_at, r.id) < (%s, %s)"
             parameters += after
-        found = find_receipts(db, conditions, parameters, limit + 1) if places else []
-        return Receipts(found[:limit], _following(found, limit, list_of), places)
+        found = find_receipts(db, conditions, parameters, limit + 1)
+        restricted = _find_restricted(db, found[:limit])
+        return Receipts(found[:limit], _following(found, limit, list_of), places, restricted)
 
     return engine().read(work)
+
+
+def _find_restricted(db: Database, receipts: Sequence[ReceiptView]) -> dict[str, Restricted]:
+    ids = [one.id for one in receipts if one.kind == ReceiptKind.ERASURE and one.counts["held"]]
+    if not ids:
+        return {}
+    rows = db.rows(
+        f"SELECT s.purge_receipt, count(*), sum(CASE WHEN {HELD} THEN 1 ELSE 0 END),"
+        " max(s.purge_not_before) FROM agent_session s"
+        f" WHERE s.purge_receipt IN ({', '.join(['%s'] * len(ids))}) GROUP BY s.purge_receipt",
+        ids,
+    )
+    return {
+        receipt: Restricted(int(sessions), int(held), due) for receipt, sessions, held, due in rows
+    }
 
 
 def _following(found: Sequence[ReceiptView], limit: int, list_of: object) -> str | None:
@@ -96,18 +150,37 @@ def _about(places: Sequence[Place], known_id: str) -> tuple[str, list[Any]]:
     return conditions, parameters
 
 
-def show_receipt(*, person: Person, receipt: str) -> ReceiptView:
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A receipt with what is still to come of it: its purge, what is restricted, the scrub.
+
+    `scrub_waits_for` says why the bytes are not scrubbed yet; None when they are.
+    """
+
+    receipt: ReceiptView
+    purge: str | None
+    restricted: Restricted | None
+    scrub_waits_for: str | None
+
+
+def show_receipt(*, person: Person, receipt: str) -> Proof:
     """Return one receipt. Raises NotFound for others' and unknown ones."""
 
-    def work(db: Database) -> ReceiptView:
+    def work(db: Database) -> Proof:
         places = visible_places(db, person)
         found = find_receipts(db, "r.id = %s", [receipt], 1)
         found = [one for one in found if one.namespace in {place.name for place in places}]
         if not found:
             raise NotFound("there is no such receipt")
-        return found[0]
+        purge = db.row("SELECT id FROM purge WHERE receipt = %s", (receipt,))
+        restricted = _find_restricted(db, found).get(receipt)
+        return Proof(found[0], purge[0] if purge else None, restricted, None)
 
-    return engine().read(work)
+    proof = engine().read(work)
+    if proof.receipt.purged_at is None or proof.receipt.scrubbed_at is not None:
+        return proof
+    waits = look_whether_due().waits_for
+    return replace(proof, scrub_waits_for=waits or "the next cleanup")
 
 
 def get_receipt(*, caller: Caller, receipt: str) -> ReceiptView:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from memory_app import conf
 from memory_app.models import ReceiptKind
+from memory_app.moments import to_rfc3339
 from memory_app.storage import Database
 from memory_app.storage.engine import Row
 
@@ -179,3 +180,23 @@ def _object(value: Any) -> dict[str, Any]:
     """Return a JSON column, which SQLite hands over as text."""
     result: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
     return result
+
+
+def receipt_fields(receipt: ReceiptView) -> dict[str, Any]:
+    """Return a receipt as JSON has it at every door: times as RFC 3339."""
+    verification = receipt.verification
+    if verification is not None:
+        verification = verification | {"checked_at": to_rfc3339(verification["checked_at"])}
+    return {
+        "id": receipt.id,
+        "namespace": receipt.namespace,
+        "kind": receipt.kind,
+        "reason": receipt.reason,
+        "actor": receipt.actor,
+        "requested_at": to_rfc3339(receipt.requested_at),
+        "purged_at": receipt.purged_at and to_rfc3339(receipt.purged_at),
+        "scrubbed_at": receipt.scrubbed_at and to_rfc3339(receipt.scrubbed_at),
+        "counts": {name: n for name, n in receipt.counts.items() if name != "remaining"},
+        "method": receipt.method,
+        "verification": verification,
+    }

@@ -1,7 +1,7 @@
 """Purges that a key asks for: what may be asked, what became of it, and how it is cancelled."""
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from memory_app.errors import Invalid, NotFound
 from memory_app.models import AuditAct
@@ -24,6 +24,10 @@ _NAMES_ALL: Final = (
     SessionFilter(status="active"),
     SessionFilter(status="any", held=False),
     SessionFilter(status="active", held=False),
+)
+
+_SAY_EVERYTHING: Final = (
+    'name which sessions; the whole namespace is {"status": "any", "everything": true}'
 )
 
 
@@ -50,17 +54,23 @@ def preview_purge(
     and InvalidPrefix.
     """
     caller.require("purge")
+    check_filter(wanted, everything, _SAY_EVERYTHING)
+    return previewing.preview(actor=caller, namespace=caller.namespace, wanted=wanted, now=now)
+
+
+def check_filter(wanted: SessionFilter, everything: bool, how: str) -> None:
+    """Refuse a filter that names no part of a namespace, unless `everything` is said.
+
+    `how` tells what would be right instead.
+    Raises Invalid and InvalidPrefix.
+    """
     named = replace(wanted, tags=tuple(wanted.tags)) not in _NAMES_ALL
     if everything and named:
         raise Invalid.at((*_FILTER, "everything"), "with everything goes no filter but the status")
     if not everything and not named:
-        raise Invalid.at(
-            _FILTER,
-            'name which sessions; the whole namespace is {"status": "any", "everything": true}',
-        )
+        raise Invalid.at(_FILTER, how)
     if wanted.prefix is not None:
         check_prefix(wanted.prefix, (*_FILTER, "prefix"))
-    return previewing.preview(actor=caller, namespace=caller.namespace, wanted=wanted, now=now)
 
 
 def execute_purge(
@@ -77,13 +87,13 @@ def execute_purge(
     """
     caller.require("purge")
     receipt = previewing.execute(actor=caller, token=token, reason=reason, seconds=seconds, now=now)
-    return engine().read(lambda db: _find(db, caller, "receipt", receipt.id))
+    return engine().read(lambda db: find_purge(db, caller.namespace_id, "receipt", receipt.id))
 
 
 def get_purge(*, caller: Caller, purge: str) -> PurgeView:
     """Return a purge of the caller's namespace. Raises NotFound."""
     caller.require("purge")
-    return engine().read(lambda db: _find(db, caller, "id", purge))
+    return engine().read(lambda db: find_purge(db, caller.namespace_id, "id", purge))
 
 
 def cancel_purge(*, caller: Caller, purge: str, now: int | None = None) -> PurgeView:
@@ -93,42 +103,60 @@ def cancel_purge(*, caller: Caller, purge: str, now: int | None = None) -> Purge
     """
     caller.require("purge")
 
-    def cancel(db: Database) -> str:
-        row = db.row(_RECEIPT, (caller.namespace_id, purge))
-        if row is None:
-            raise NotFound("there is no such purge")
-        receipt: str = row[0]
-        # Whoever starts it holds this lock.
-        db.row("SELECT s.id FROM receipt s WHERE s.id = %s {for_update}", (receipt,))
-        if _find(db, caller, "id", purge).state != "queued":
-            return receipt
-        moment = now or db.now()
-        forget_shown(db, receipt)
-        db.run("UPDATE purge SET cancelled_at = %s WHERE id = %s", (moment, purge))
-        about = About("receipt", receipt)
-        write_entry(db, Entry(caller.name, AuditAct.PURGE_CANCEL, caller.namespace, about), moment)
-        return receipt
+    def work(db: Database) -> str:
+        place = Place(caller.namespace_id, caller.namespace)
+        return cancel(db, place, caller.name, purge, now or db.now())
 
-    receipt = engine().write(cancel)
+    receipt = engine().write(work)
     if get_purge(caller=caller, purge=purge).state == "cancelled":
         purging.finish_receipt(receipt, now=now)
     return get_purge(caller=caller, purge=purge)
 
 
+class Place(NamedTuple):
+    """A namespace, by its number and its name."""
+
+    id: int
+    name: str
+
+
+def cancel(db: Database, place: Place, actor: str, purge: str, now: int) -> str:
+    """Cancel a purge that has not started, and leave another; return its receipt's id.
+
+    `purging.finish_receipt` then puts the sessions back. Raises NotFound.
+    """
+    row = db.row(_RECEIPT, (place.id, purge))
+    if row is None:
+        raise NotFound("there is no such purge")
+    receipt: str = row[0]
+    # Whoever starts it holds this lock.
+    db.row("SELECT s.id FROM receipt s WHERE s.id = %s {for_update}", (receipt,))
+    if find_purge(db, place.id, "id", purge).state != "queued":
+        return receipt
+    forget_shown(db, receipt)
+    db.run(
+        "UPDATE purge SET cancelled_at = %s, cancelled_by = %s WHERE id = %s", (now, actor, purge)
+    )
+    about = About("receipt", receipt)
+    write_entry(db, Entry(actor, AuditAct.PURGE_CANCEL, place.name, about), now)
+    return receipt
+
+
 _RECEIPT: Final = "SELECT p.receipt FROM purge p WHERE p.namespace_id = %s AND p.id = %s"
 
 
-def _find(db: Database, caller: Caller, column: str, value: str) -> PurgeView:
+def find_purge(db: Database, namespace_id: int, column: str, value: str) -> PurgeView:
+    """Return the purge of a namespace with this `id` or `receipt`. Raises NotFound."""
     row = db.row(
         "SELECT p.id, p.receipt, p.sessions, p.cancelled_at, EXISTS"
         " (SELECT 1 FROM preview v WHERE v.receipt = p.receipt) FROM purge p"
         f" WHERE p.namespace_id = %s AND p.{column} = %s",
-        (caller.namespace_id, value),
+        (namespace_id, value),
     )
     if row is None:
         raise NotFound("there is no such purge")
     name, receipt_id, total, cancelled_at, waits = row
-    receipt = read_receipt(db, caller.namespace_id, receipt_id)
+    receipt = read_receipt(db, namespace_id, receipt_id)
     if cancelled_at is not None or receipt is None:
         return PurgeView(name, "cancelled", 0, total, None)
     settled = sum(receipt.counts[one] for one in ("sessions", "held", "changed", "gone"))

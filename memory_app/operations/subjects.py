@@ -21,7 +21,8 @@ from memory_app.operations.receipts import (
     open_receipt,
     read_receipt,
 )
-from memory_app.operations.rights import Right
+from memory_app.operations.requesting import Place
+from memory_app.operations.rights import Person, Right
 from memory_app.storage import Database, engine
 from memory_app.storage.statements import HELD
 
@@ -66,22 +67,39 @@ def export_subject(
     What is written may be handed over when this returns: then the export is entered.
     """
     caller.require("purge")
+    place = Place(caller.namespace_id, caller.namespace)
+    return _export(caller.name, place, user_id, write, now)
 
+
+def hand_out_subject(
+    *, person: Person, namespace: str, user_id: str, write: Write, now: int | None = None
+) -> Exported:
+    """Write all sessions about a person of a namespace for somebody who may export there.
+
+    As `export_subject` otherwise. Raises NotFound, Forbidden and ReasonNeeded.
+    """
+    row = engine().read(lambda db: db.row("SELECT id FROM namespace WHERE name = %s", (namespace,)))
+    require_right(person, namespace if row else "", Right.EXPORT)
+    assert row is not None, "nobody has a right in a namespace that is not there"
+    return _export(person.username, Place(row[0], namespace), user_id, write, now)
+
+
+def _export(actor: str, place: Place, user_id: str, write: Write, now: int | None) -> Exported:
     def begin(db: Database) -> tuple[int, int]:
         row = db.row("SELECT coalesce(max(id), 0) FROM agent_session")
         assert row is not None, "an aggregate has one row"
         return row[0], now or db.now()
 
     last, moment = engine().read(begin)
-    done = write_matching(_ABOUT, (caller.namespace_id, user_id), last, moment, write)
-    about = About("subject", _digest(caller.namespace_id, user_id))
+    done = write_matching(_ABOUT, (place.id, user_id), last, moment, write)
+    about = About("subject", subject_name(place.id, user_id))
     counts = {"sessions": done.sessions, "messages": done.messages}
-    entry = Entry(caller.name, AuditAct.SUBJECT_EXPORT, caller.namespace, about, counts)
+    entry = Entry(actor, AuditAct.SUBJECT_EXPORT, place.name, about, counts)
     engine().write(lambda db: write_entry(db, entry, now or db.now()))
     return done
 
 
-def _digest(namespace_id: int, user_id: str) -> str:
+def subject_name(namespace_id: int, user_id: str) -> str:
     """Return how the audit log names a person: it holds no id that somebody chose."""
     secret = f"audit-subject:{namespace_id}:{conf.secret_key()}".encode()
     return hmac.digest(secret, user_id.encode(), "sha256").hex()[:32]

@@ -228,6 +228,7 @@
       event.preventDefault();
       close.closest("dialog").close();
     }
+    if (target.closest("[data-print]")) print();
     target.closest("[data-dismiss]")?.closest(".toast")?.remove();
     if (target.matches("input[name=sel]")) {
       if (event.shiftKey) tickTo(target);
@@ -348,6 +349,7 @@
   // --- htmx -----------------------------------------------------------------------------------
 
   let failures = 0;
+  let milestone = find("[data-milestone]")?.dataset.milestone;
   let asking = false;
   const ASKING = "#modal-slot dialog[open], #staying dialog[open]";
 
@@ -375,8 +377,11 @@
     const { ctx } = event.detail;
     if (ctx?.sourceElement?.matches?.("[data-once]")) ctx.sourceElement.closest(".toast")?.remove();
     const quiet = ctx?.request?.headers?.["HX-Tick"];
-    if (!ctx?.response || ctx.response.status >= 400 || quiet) return;
+    if (!ctx?.response || ctx.response.status >= 400) return;
     failures = 0;
+    const passed = find("[data-milestone]")?.dataset.milestone;
+    if (quiet && (passed === undefined || passed === milestone)) return;
+    milestone = passed;
     const said = find("[data-say]", ctx.target instanceof Element ? ctx.target : document) || find("#results [data-say]");
     if (said) say(said.textContent.trim());
     if (ctx.target?.id === "transcript") showMatch();

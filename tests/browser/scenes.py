@@ -3,9 +3,16 @@
 import pyotp
 import pytest
 
-from memory_app.models import AuditEntry, CleanupRun, HoldKind, Namespace, Operator
+from memory_app.models import AuditEntry, CleanupRun, HoldKind, Namespace, Operator, Purge
 from memory_app.moments import DAY, MINUTE, SECOND, process_clock
-from memory_app.operations import administering, inviting, previewing, second_factor
+from memory_app.operations import (
+    administering,
+    inviting,
+    previewing,
+    purging,
+    second_factor,
+    tracking,
+)
 from memory_app.operations.attesting import checkpoints_path, write_checkpoint
 from memory_app.operations.cleaning import clean_up
 from memory_app.operations.holding import NewHold, list_holds, place_hold, release_hold
@@ -16,6 +23,8 @@ from memory_app.operations.policies import PolicyChange, set_policy
 from memory_app.operations.purging import delete_session
 from memory_app.operations.recording import Recording, add_events
 from memory_app.operations.rights import Person, find_person
+from memory_app.operations.subjects import erase_subject
+from tests.batches import in_batches_of
 from tests.console.scenes import scene
 from tests.factories import begin_session, make_caller, make_event, make_session
 from tests.people import acting, make_person
@@ -320,3 +329,100 @@ def one_person(monkeypatch: Monkeypatch) -> str:
     """Return where one of several people is."""
     people(monkeypatch)
     return f"/people/{Operator.objects.get(username='pia').pk}/"
+
+
+def _purge(name: str, *, seconds: float, sessions: int = 2, reason: str = "Contract ended") -> str:
+    """Have Ann purge some sessions that are begun for it; return the id of the purge."""
+    agent = make_caller("support")
+    ids = [f"org-7/{name}-{n}" for n in range(sessions)]
+    uids = [begin_session(agent, one, user_id="bea").session.uid for one in ids]
+    preview = previewing.preview(actor=ann(), uids=uids)
+    asked = tracking.execute_preview(
+        person=ann(), token=preview.token, reason=reason, seconds=seconds
+    )
+    return asked.id
+
+
+def purges(_: Monkeypatch) -> str:
+    """Have purges in every state; return where they are listed."""
+    make_caller("claims")
+    _purge("done", seconds=8)
+    tracking.cancel_queued(person=ann(), purge=_purge("cancelled", seconds=0))
+    _purge("queued", seconds=0, reason="A reason that goes on " * 15)
+    purge_running(_)
+    return "/purges/"
+
+
+def purge_by_filter(_: Monkeypatch) -> str:
+    """Return where sessions are purged by a filter."""
+    make_caller("support")
+    return "/purges/new/?q=org-1/&status=expired"
+
+
+def purge_queued(_: Monkeypatch) -> str:
+    """Return where a purge is shown that waits for cleanup."""
+    return f"/purges/{_purge('waits', seconds=0)}/"
+
+
+def purge_running(monkeypatch: Monkeypatch) -> str:
+    """Return where a purge is shown of which one session is removed."""
+    in_batches_of(5, monkeypatch)
+    purge = _purge("runs", seconds=0, sessions=4)
+    purging.finish_receipt(Purge.objects.get(id=purge).receipt, seconds=-1.0)
+    return f"/purges/{purge}/"
+
+
+def purge_cancelled(_: Monkeypatch) -> str:
+    """Return where a purge is shown that was cancelled."""
+    purge = _purge("back", seconds=0)
+    tracking.cancel_queued(person=ann(), purge=purge)
+    return f"/purges/{purge}/"
+
+
+def subject(_: Monkeypatch) -> str:
+    """Begin sessions of one person in two namespaces, one of them held; return where she is."""
+    for namespace in ("support", "claims"):
+        scene(make_caller(namespace))
+        delete_session(caller=make_caller(namespace), session_id="org-1/ann")
+        scene(make_caller(namespace))
+        scene(make_caller(namespace), "org-2/ann")
+    hold = NewHold(
+        namespace="support",
+        kind=HoldKind.SESSION,
+        target="org-1/ann",
+        matter="Miller v. Example",
+        reason="Asked by counsel",
+    )
+    place_hold(hold=hold)
+    return "/subjects/?user_id=ann"
+
+
+def nobody(_: Monkeypatch) -> str:
+    """Return where nobody is found, by a very long user id."""
+    make_caller("support")
+    return f"/subjects/?user_id={'long-' * 60}"
+
+
+def erasure(monkeypatch: Monkeypatch) -> str:
+    """Return where an erasure is previewed."""
+    subject(monkeypatch)
+    return "/subjects/erase/?namespace=support&user_id=ann"
+
+
+def erasure_confirm(monkeypatch: Monkeypatch) -> str:
+    """Return where an erasure is confirmed."""
+    subject(monkeypatch)
+    return "/subjects/erase/confirm/?namespace=support&user_id=ann"
+
+
+def erasure_restricted(monkeypatch: Monkeypatch) -> str:
+    """Erase a person of whom something is held; return where the receipt is."""
+    subject(monkeypatch)
+    receipt = erase_subject(actor=ann(), namespace="support", user_id="ann", reason="Request 118")
+    return f"/receipts/{receipt.id}/"
+
+
+def erasures(monkeypatch: Monkeypatch) -> str:
+    """Erase a person of whom something is held; return where erasures are listed."""
+    erasure_restricted(monkeypatch)
+    return "/erasures/"

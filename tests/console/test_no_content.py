@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
-from memory_app.models import HoldKind, Namespace
+from memory_app.models import HoldKind, Namespace, Purge
 from memory_app.operations import previewing
 from memory_app.operations.holding import NewHold, place_hold
 from memory_app.operations.keys import prefix_of
@@ -52,6 +52,8 @@ def values() -> Values:
     )
     ann = Person(0, "ann", {"*": frozenset({"privacy_officer"})})
     assert receipt is not None
+    asked = previewing.preview(actor=ann, uids=[scene(agent, "asked")])
+    previewing.execute(actor=ann, token=asked.token, reason="Waits", seconds=0)
     return {
         "uid": [uid],
         "seq": [1, 2, 3, 4],
@@ -61,6 +63,7 @@ def values() -> Values:
         "name": ["support"],
         "number": [make_person("zoë").pk],
         "receipt": [receipt.id],
+        "purge": [Purge.objects.get().id],
         "token": [previewing.preview(actor=ann, uids=[uid]).token],
     }
 

@@ -9,7 +9,9 @@ from memory_app.operations import listing, previewing, proving, revealing, viewi
 from memory_app.operations.browsing import SessionFilter
 from memory_app.operations.holding import NewHold, place_hold
 from memory_app.operations.keys import Caller
+from memory_app.operations.proving import ReceiptFilter
 from memory_app.operations.purging import delete_session
+from memory_app.operations.receipts import ReceiptView
 from memory_app.operations.recording import Recording, add_events
 from memory_app.operations.revealing import Passage
 from memory_app.operations.rights import Person
@@ -212,10 +214,15 @@ def test_receipts_are_found_by_the_id_of_what_is_gone(agent: Caller, vera: Perso
     for session_id in ("org-1/ann", "org-1/bob"):
         delete_session(caller=agent, session_id=session_id)
     assert len(proving.browse_receipts(person=vera).items) == 2
-    (receipt,) = proving.browse_receipts(person=vera, known_id="org-1/ann").items
-    assert proving.browse_receipts(person=vera, known_id=receipt.id).items == [receipt]
-    assert proving.browse_receipts(person=vera, known_id="org-1/").items == []
-    assert proving.show_receipt(person=vera, receipt=receipt.id) == receipt
+
+    def found(known_id: str) -> list[ReceiptView]:
+        wanted = ReceiptFilter(known_id=known_id)
+        return list(proving.browse_receipts(person=vera, wanted=wanted).items)
+
+    (receipt,) = found("org-1/ann")
+    assert found(receipt.id) == [receipt]
+    assert found("org-1/") == []
+    assert proving.show_receipt(person=vera, receipt=receipt.id).receipt == receipt
 
 
 def test_receipts_are_paged_and_those_of_others_look_like_none(agent: Caller, vera: Person) -> None:

@@ -1,18 +1,113 @@
-"""Purges: what would go, the words that confirm it, and the receipt."""
+"""Purges: what would go, the words that confirm it, how far one is, and cancelling it."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from memory_app.console import filters, page
 from memory_app.errors import Invalid, PreviewStale
-from memory_app.operations import previewing
+from memory_app.operations import previewing, tracking
 from memory_app.operations.intervening import Chosen
 from memory_app.operations.previewing import PreviewView
+from memory_app.operations.rights import Person, Right
 
 # How long a request works on a purge; cleanup goes on with what is then left.
 _SECONDS = 8.0
+
+
+@require_GET
+def index(request: HttpRequest) -> HttpResponse:
+    """Show the purges that were asked for in the namespaces the person may see."""
+    person: Person = request.person  # type: ignore[attr-defined]
+    state, namespace = request.GET.get("state", ""), request.GET.get("namespace", "")
+    cursor = request.GET.get("cursor", "")
+    found = tracking.list_purges(
+        person=person, state=state, namespace=namespace, cursor=cursor or None
+    )
+    asked = {name: value for name, value in (("state", state), ("namespace", namespace)) if value}
+    context = {
+        "found": found,
+        "state": state,
+        "namespace": namespace,
+        "states": tracking.STATES,
+        "query": urlencode(asked),
+        "following": urlencode({**asked, "cursor": found.next_cursor or ""}),
+        "cursor": cursor,
+        "here": urlencode({**asked, "cursor": cursor} if cursor else asked),
+        "runs": any(one.state == "running" for one in found.items),
+        "may_purge": person.may_anywhere(Right.PURGE),
+    }
+    return page.render(
+        request,
+        page="console/purges/index.html",
+        fragment="console/purges/_results.html",
+        context=context,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def begin(request: HttpRequest) -> HttpResponse:
+    """Take a filter, fix the sessions that match it, and go on to where that is confirmed."""
+    person: Person = request.person  # type: ignore[attr-defined]
+    given = request.POST if request.method == "POST" else request.GET
+    problem = ""
+    if request.method == "POST":
+        try:
+            preview = tracking.preview_filter(
+                person=person,
+                namespace=given.get("namespace", ""),
+                wanted=filters.read(given).wanted(),
+                everything=given.get("everything") == "yes",
+            )
+        except Invalid as refusal:
+            problem = refusal.detail
+        else:
+            return page.redirect(request, reverse("console:purge", args=[preview.token]))
+    context = {
+        "given": given,
+        "problem": problem,
+        "namespaces": tracking.purgeable(person=person),
+        "statuses": filters.STATUS_LABELS,
+        "spans": filters.SPANS,
+    }
+    return page.render(
+        request,
+        page="console/purges/begin.html",
+        context=context,
+        status=422 if problem else 200,
+    )
+
+
+@require_GET
+def detail(request: HttpRequest, purge: str) -> HttpResponse:
+    """Show how far a purge is; the page asks again until it is done."""
+    shown = tracking.show_purge(person=request.person, purge=purge)  # type: ignore[attr-defined]
+    return page.render(
+        request,
+        page="console/purges/detail.html",
+        fragment="console/purges/_progress.html",
+        context={"purge": shown},
+    )
+
+
+@require_POST
+def cancel(request: HttpRequest, purge: str) -> HttpResponse:
+    """Cancel a purge that has not started, and say what became of it."""
+    left = tracking.cancel_queued(person=request.person, purge=purge)  # type: ignore[attr-defined]
+    if left.state == "cancelled":
+        messages.success(
+            request,
+            "The purge is cancelled. Its sessions are back as they were, and nothing was removed.",
+        )
+    else:
+        messages.warning(
+            request,
+            f"It could not be cancelled: it has started, {left.done:,} of {left.total:,} sessions"
+            " are done.",
+        )
+    return page.redirect(request, reverse("console:purge_progress", args=[purge]))
 
 
 def ask(request: HttpRequest, chosen: Chosen) -> HttpResponse:
@@ -39,7 +134,9 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         problems = _problems(preview, typed, reason)
         if problems:
             return _form(request, preview, problems)
-        receipt = previewing.execute(actor=person, token=token, reason=reason, seconds=_SECONDS)
+        asked = tracking.execute_preview(
+            person=person, token=token, reason=reason, seconds=_SECONDS
+        )
     except PreviewStale:
         messages.warning(
             request,
@@ -47,7 +144,9 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
             " was removed by it now. Select the sessions again.",
         )
         return page.redirect(request, reverse("console:sessions"))
-    return page.redirect(request, reverse("console:receipt", args=[receipt.id]))
+    if asked.state == "done" and asked.receipt is not None:
+        return page.redirect(request, reverse("console:receipt", args=[asked.receipt.id]))
+    return page.redirect(request, reverse("console:purge_progress", args=[asked.id]))
 
 
 def phrase(preview: PreviewView) -> str:

@@ -1,33 +1,68 @@
 """Receipts: proof of what was removed, the newest first, or by an id that one knows."""
 
+import json
+from typing import Any, Final
+
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from memory_app.console import page
+from memory_app import conf
+from memory_app.console import page, times
+from memory_app.errors import Invalid
 from memory_app.models import ReceiptKind
 from memory_app.operations import proving
+from memory_app.operations.proving import ReceiptFilter
+from memory_app.operations.receipts import receipt_fields
+
+_FIELDS: Final = ("id", "kind", "namespace", "since", "until")
 
 
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
     """Show the receipts of the namespaces that the person may see."""
-    known_id, kind = request.GET.get("id", "").strip(), request.GET.get("kind", "")
-    found = proving.browse_receipts(
-        person=request.person,  # type: ignore[attr-defined]
-        known_id=known_id,
-        kind=kind,
-        cursor=request.GET.get("cursor") or None,
-    )
-    asked = {name: value for name, value in (("id", known_id), ("kind", kind)) if value}
-    context = {
-        "found": found,
-        "known_id": known_id,
-        "kind": kind,
+    return _list(request, "console:receipts")
+
+
+@require_GET
+def erasures(request: HttpRequest) -> HttpResponse:
+    """Show the erasures of data subjects, with what a hold still keeps of them."""
+    return _list(request, "console:erasures", ReceiptKind.ERASURE)
+
+
+def _list(request: HttpRequest, view: str, only: str = "") -> HttpResponse:
+    asked = {name: request.GET.get(name, "").strip() for name in _FIELDS}
+    cursor = request.GET.get("cursor", "")
+    context: dict[str, Any] = {
+        "view": view,
+        "only": only,
+        "asked": asked,
         "kinds": ReceiptKind.choices,
-        "query": urlencode(asked),
-        "following": urlencode({**asked, "cursor": found.next_cursor or ""}),
-        "paged": bool(request.GET.get("cursor")),
+        "cursor": cursor,
+    }
+    try:
+        after, before = times.days(asked["since"], asked["until"])
+        found = proving.browse_receipts(
+            person=request.person,  # type: ignore[attr-defined]
+            wanted=ReceiptFilter(
+                known_id=asked["id"],
+                kind=only or asked["kind"],
+                namespace=asked["namespace"],
+                after=after,
+                before=before,
+            ),
+            cursor=cursor or None,
+        )
+    except Invalid as problem:
+        context["problem"] = problem.detail
+        return page.render(request, page="console/receipts/index.html", context=context, status=422)
+    given = {name: value for name, value in asked.items() if value}
+    context |= {
+        "found": found,
+        "rows": [(receipt, found.restricted.get(receipt.id)) for receipt in found.items],
+        "filtered": bool(given),
+        "query": urlencode(given),
+        "following": urlencode({**given, "cursor": found.next_cursor or ""}),
     }
     return page.render(request, page="console/receipts/index.html", context=context)
 
@@ -35,11 +70,26 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_GET
 def detail(request: HttpRequest, receipt: str) -> HttpResponse:
     """Show one receipt."""
-    shown = proving.show_receipt(person=request.person, receipt=receipt)  # type: ignore[attr-defined]
-    context = {"receipt": shown, "kind": ReceiptKind(shown.kind).label}
+    proof = proving.show_receipt(person=request.person, receipt=receipt)  # type: ignore[attr-defined]
+    context = {
+        "proof": proof,
+        "receipt": proof.receipt,
+        "kind": ReceiptKind(proof.receipt.kind).label,
+        "backup_days": conf.backup_days(),
+    }
     return page.render(
         request,
         page="console/receipts/detail.html",
         fragment="console/receipts/_receipt.html",
         context=context,
     )
+
+
+@require_GET
+def download(request: HttpRequest, receipt: str) -> HttpResponse:
+    """Send a receipt as the JSON that the API answers with."""
+    proof = proving.show_receipt(person=request.person, receipt=receipt)  # type: ignore[attr-defined]
+    text = json.dumps({"receipt": receipt_fields(proof.receipt)}, ensure_ascii=False, indent=2)
+    response = HttpResponse(text + "\n", content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="{proof.receipt.id}.json"'
+    return response
