@@ -50,17 +50,19 @@ def render(
     push: str | None = None,
     replace: str | None = None,
     retarget: str | None = None,
+    aside: bool = False,
 ) -> HttpResponse:
     """Answer with the template `page`, or with `fragment` alone when htmx asks for a part.
 
     `page` includes `fragment`, and both get the same context. `push` and `replace` are what the
     address bar then shows: a new entry in the history, or the present one corrected. `retarget`
     puts the fragment elsewhere than where htmx was told to. What waits in django.contrib.messages
-    is shown by either.
+    is shown by either, but not by a fragment that a page asks for `aside`, by itself: the act that
+    said it may be on its way to another page.
     """
     whole = fragment is None or not wants_fragment(request)
     body: str = render_to_string(page if whole else str(fragment), dict(context or {}), request)
-    if not whole:
+    if not whole and not aside:
         body += _toasts(request)
     response = _varying(HttpResponse(body, status=status))
     if not whole and status < 400:

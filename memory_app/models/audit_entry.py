@@ -26,6 +26,7 @@ class AuditAct(StrEnum):
     HOLD_PLACE = "hold.place"
     HOLD_RELEASE = "hold.release"
     POLICY_SET = "policy.set"
+    POLICY_REMOVE = "policy.remove"
     PERSON_CREATE = "person.create"
     PERSON_RESET = "person.reset"
     PERSON_SIGN_IN = "person.sign_in"

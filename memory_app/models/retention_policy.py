@@ -34,6 +34,10 @@ class RetentionPolicy(models.Model):
     applied = models.BooleanField(
         default=True, help_text="whether the live sessions have these limits"
     )
+    sessions_to_change = models.BigIntegerField(
+        default=0, help_text="how many sessions had other limits when it was last changed"
+    )
+    sessions_changed = models.BigIntegerField(default=0, help_text="how many of them have these")
 
     class Meta:
         db_table = "retention_policy"

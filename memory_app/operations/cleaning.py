@@ -12,10 +12,10 @@ from typing import Final
 
 from memory_app.errors import Refusal
 from memory_app.moments import DAY
+from memory_app.operations.applying import finish_policies
 from memory_app.operations.attesting import keep_audit_log
 from memory_app.operations.enforcing import Enforcement
 from memory_app.operations.falling_due import Due, Found, add_up, count_due, find_namespaces
-from memory_app.operations.policies import finish_policies
 from memory_app.operations.previewing import VALID_FOR, forget_previews
 from memory_app.operations.purging import count_queued, finish_purges
 from memory_app.operations.scrubbing import Scrubbing, look_whether_due, scrub

@@ -3,7 +3,15 @@
 import pyotp
 import pytest
 
-from memory_app.models import AuditEntry, CleanupRun, HoldKind, Namespace, Operator, Purge
+from memory_app.models import (
+    AuditEntry,
+    CleanupRun,
+    HoldKind,
+    Namespace,
+    Operator,
+    Purge,
+    RetentionPolicy,
+)
 from memory_app.moments import DAY, MINUTE, SECOND, process_clock
 from memory_app.operations import (
     administering,
@@ -228,6 +236,26 @@ def policies(_: Monkeypatch) -> str:
 def policy(monkeypatch: Monkeypatch) -> str:
     """Return where a policy is changed."""
     return f"{policies(monkeypatch)}change/?namespace=support&prefix="
+
+
+def new_policy(monkeypatch: Monkeypatch) -> str:
+    """Return where a policy is made."""
+    return f"{policies(monkeypatch)}change/"
+
+
+def removal(monkeypatch: Monkeypatch) -> str:
+    """Return where the policy of a prefix is removed."""
+    policies(monkeypatch)
+    return f"/policies/remove/?namespace=support&prefix=org-1/{'long-' * 30}"
+
+
+def half_applied(monkeypatch: Monkeypatch) -> str:
+    """Leave changes half applied; return where policies are listed."""
+    where = policies(monkeypatch)
+    RetentionPolicy.objects.filter(prefix="").update(
+        applied=False, sessions_to_change=5_000, sessions_changed=1_000
+    )
+    return where
 
 
 def audit(monkeypatch: Monkeypatch) -> str:

@@ -10,20 +10,20 @@ from memory_app.errors import Forbidden, Invalid, InvalidPrefix, NotFound
 from memory_app.models import AgentSession, AuditEntry, RetentionPolicy
 from memory_app.models.snapshot import SessionSnapshot
 from memory_app.moments import DAY, HOUR, NEVER
-from memory_app.operations import policies
+from memory_app.operations import applying
+from memory_app.operations.applying import finish_policies
 from memory_app.operations.cleaning import clean_up
 from memory_app.operations.intervening import restore_session
 from memory_app.operations.keys import Caller
 from memory_app.operations.policies import (
     PolicyChange,
-    PolicyEffect,
-    finish_policies,
     list_policies,
     preview_policy,
     set_policy,
 )
 from memory_app.operations.reading import Which
 from memory_app.operations.sessions import expire_session, extend_session, get_session
+from memory_app.operations.weighing import PolicyEffect
 from tests.factories import begin_session, make_caller, make_session, say_more
 from tests.people import acting
 
@@ -219,10 +219,10 @@ def test_a_prefix_must_end_where_a_level_ends(caller: Caller) -> None:
 def test_a_change_that_was_interrupted_is_gone_on_with(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(policies, "_AT_ONCE", 2)
+    monkeypatch.setattr(applying, "_AT_ONCE", 2)
     for number in range(7):
         make_session(caller, f"chat-{number}", now=NOW)
-    apply: Callable[..., Any] = policies._apply
+    apply: Callable[..., Any] = applying._apply
     calls = 0
 
     def dying(*arguments: Any, **named: Any) -> Any:
@@ -232,7 +232,7 @@ def test_a_change_that_was_interrupted_is_gone_on_with(
             raise KeyboardInterrupt
         return apply(*arguments, **named)
 
-    monkeypatch.setattr(policies, "_apply", dying)
+    monkeypatch.setattr(applying, "_apply", dying)
     with pytest.raises(KeyboardInterrupt):
         change(idle_for=5 * DAY)
     assert AgentSession.objects.filter(idle_for=5 * DAY).count() == 4
@@ -268,18 +268,18 @@ def test_only_an_administrator_changes_policies_and_those_who_see_them_are_shown
 def test_many_sessions_are_changed_in_small_transactions(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(policies, "_AT_ONCE", 3)
+    monkeypatch.setattr(applying, "_AT_ONCE", 3)
     for number in range(8):
         make_session(caller, f"chat-{number}", now=NOW)
     sizes: list[int] = []
-    apply: Callable[..., Any] = policies._apply
+    apply: Callable[..., Any] = applying._apply
 
     def counting(*arguments: Any, **named: Any) -> Any:
         done = apply(*arguments, **named)
         sizes.append(done[0])
         return done
 
-    monkeypatch.setattr(policies, "_apply", counting)
+    monkeypatch.setattr(applying, "_apply", counting)
     change(idle_for=5 * DAY)
     assert sum(sizes) == 8
     assert max(sizes) == 3

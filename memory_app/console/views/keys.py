@@ -156,6 +156,7 @@ def received(request: HttpRequest, prefix: str) -> HttpResponse:
         page="console/keys/detail.html",
         fragment="console/keys/_received.html",
         context={"key": key, "received": found},
+        aside=True,
     )
 
 

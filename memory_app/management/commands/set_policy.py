@@ -7,7 +7,8 @@ from typing import Any
 from memory_app.management.command import LetheCommand, Refused, duration
 from memory_app.models import OnExpired
 from memory_app.moments import NEVER, to_duration
-from memory_app.operations.policies import PolicyChange, PolicyEffect, preview_policy, set_policy
+from memory_app.operations.policies import PolicyChange, preview_policy, set_policy
+from memory_app.operations.weighing import PolicyEffect
 
 
 def limit(text: str) -> int:
