@@ -6,6 +6,7 @@ import segno
 from django import template
 from django.template import Context
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -54,6 +55,17 @@ def icon(name: str, css: str = "") -> SafeString:
         css,
         static("vendor/icons.svg"),
         name,
+    )
+
+
+@register.simple_tag
+def help_on(topic: str) -> SafeString:
+    """Link to the help page of a topic: a small question mark beside a heading."""
+    return format_html(
+        '<a class="help" href="{}" title="Help">{}<span class="sr">Help: {}</span></a>',
+        reverse(f"console:help_{topic}"),
+        icon("help"),
+        topic,
     )
 
 

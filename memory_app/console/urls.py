@@ -8,6 +8,7 @@ from memory_app.console.views import (
     audit,
     branches,
     downloads,
+    help_pages,
     holds,
     joining,
     keys,
@@ -73,6 +74,11 @@ urlpatterns = [
     path("sign-in/code/", accounts.sign_in_code, name="sign_in_code"),
     path("sign-out/", accounts.sign_out, name="sign_out"),
     path("join/", joining.join, name="join"),
+    path("help/", help_pages.index, name="help"),
+    *(
+        path(f"help/{topic}/", help_pages.topic, {"topic": topic}, name=f"help_{topic}")
+        for topic in help_pages.TOPICS
+    ),
     path("account/", own_account.account, name="account"),
     path("account/password/", own_account.password, name="password"),
     path("account/sign-ins/end/", own_account.end_sign_in, name="end_sign_in"),

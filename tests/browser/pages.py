@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from memory_app.console import navigation
+from memory_app.console.views.help_pages import TOPICS
 from memory_app.models import Role
 from tests.browser import list_scenes, scenes
 
@@ -68,6 +69,8 @@ PAGES = [
     Screen("second-factor-there", scenes.own_factor, role=Role.VIEWER),
     Screen("people", scenes.people, role=Role.ADMINISTRATOR),
     Screen("person", scenes.one_person, role=Role.ADMINISTRATOR),
+    Screen("help", "/help/", role=None),
+    *(Screen(f"help-{topic}", f"/help/{topic}/") for topic in TOPICS),
     Screen("join", "/join/", signed_in=False),
     Screen("no-holds", "/holds/"),
     Screen("holds", scenes.holds),
