@@ -62,7 +62,6 @@ def values() -> Values:
         "prefix": [prefix_of(make_key("support"))],
         "name": ["support"],
         "number": [make_person("zoë").pk],
-        "name": ["support"],
         "receipt": [receipt.id],
         "purge": [Purge.objects.get().id],
         "token": [previewing.preview(actor=ann, uids=[uid]).token],
