@@ -121,6 +121,17 @@ class Asked:
         return urlencode(given or ([("all", "1")] if self.begins_elsewhere else []))
 
     @property
+    def prefix(self) -> str:
+        """Return with what the session ids begin, or nothing."""
+        return next((token.value for token in self.tokens if token.key == "prefix"), "")
+
+    def under(self, prefix: str) -> "Asked":
+        """Return the list of the ids that begin otherwise, and as it is in everything else."""
+        tokens = [token for token in self.tokens if token.key != "prefix"]
+        within = [Token("prefix", prefix)] if prefix else []
+        return replace(self, tokens=[*within, *tokens], cursor="")
+
+    @property
     def all(self) -> str:
         """Return the query of the list of all."""
         return Asked(begins_elsewhere=self.begins_elsewhere).query()

@@ -27,6 +27,7 @@ from memory_app.console.views import (
     states,
     subjects,
     transcripts,
+    tree,
 )
 
 
@@ -92,6 +93,7 @@ urlpatterns = [
     path("overview/", overview.index, name="overview"),
     path("sessions/", sessions.index, name="sessions"),
     path("sessions/count/", sessions.count, name="count"),
+    path("sessions/tree/", tree.index, name="tree"),
     path("sessions/views/", saved_views.index, name="views"),
     path("sessions/act/", selections.act, name="act"),
     path("sessions/hold/", selections.hold, name="hold_sessions"),

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from memory_app.errors import NotFound
 from memory_app.operations.browsing import prefix_end
 from memory_app.operations.cursors import read_cursor, write_cursor
 from memory_app.operations.keys import Caller
+from memory_app.operations.rights import Person
+from memory_app.operations.viewing import visible_places
 from memory_app.storage import Database, engine
 from memory_app.storage.engine import Row
 
@@ -67,6 +70,120 @@ def list_children(
         return Level(_counted(db, live, parameters, prefix, start, end), following)
 
     return engine().read(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Bough:
+    """What lies further down, for people: how many active sessions, counted up to MOST_COUNTED."""
+
+    prefix: str
+    sessions: int
+
+    @property
+    def capped(self) -> bool:
+        """Tell whether there are more than were counted."""
+        return self.sessions > MOST_COUNTED
+
+
+@dataclass(frozen=True, slots=True)
+class Climbed:
+    """One page of the children of a prefix in a namespace, and the cursor of the next."""
+
+    namespace: str
+    prefix: str
+    items: Sequence[Bough | Leaf]
+    next_cursor: str | None
+
+
+def climb(
+    *,
+    person: Person,
+    namespace: str,
+    prefix: str = "",
+    limit: int = 50,
+    cursor: str | None = None,
+    now: int | None = None,
+) -> Climbed:
+    """Return the children of a prefix as `list_children` does, for a person who may view them.
+
+    Nobody waits for a million sessions to be counted: each branch is counted up to MOST_COUNTED.
+    Raises Forbidden, NotFound, and Invalid for a cursor that is not of this prefix.
+    """
+
+    def work(db: Database) -> Climbed:
+        places = {place.name: place.id for place in visible_places(db, person)}
+        if namespace not in places:
+            raise NotFound("there is no such namespace")
+        list_of = ("tree", places[namespace], prefix)
+        start = prefix if cursor is None else _following(read_cursor(cursor, list_of)[0], prefix)
+        live, parameters = _live(places[namespace], prefix, now or db.now())
+        first = _first_ids(db, live, parameters, prefix, start, limit + 1)
+        children = [_child_of(prefix, one) for one in first[:limit]]
+        following = write_cursor([children[-1]], list_of) if len(first) > limit else None
+        items = _climbed(db, (live, parameters), prefix, children)
+        return Climbed(namespace, prefix, items, following)
+
+    return engine().read(work)
+
+
+def count_roots(*, person: Person, now: int | None = None) -> Sequence[Bough]:
+    """Return the namespaces a person may view, each with its active sessions up to MOST_COUNTED.
+
+    Raises Forbidden.
+    """
+
+    def work(db: Database) -> list[Bough]:
+        moment = now or db.now()
+        places = visible_places(db, person)
+        counts = _count_each(db, [_live(place.id, "", moment) for place in places])
+        return [Bough(place.name, n) for place, n in zip(places, counts, strict=True)]
+
+    return engine().read(work)
+
+
+# Beyond this a branch says "1,000+": fifty of them are then counted in 40 milliseconds at most.
+MOST_COUNTED: Final = 1_000
+
+
+def _climbed(
+    db: Database, live: tuple[str, list[Any]], prefix: str, children: Sequence[str]
+) -> list[Bough | Leaf]:
+    condition, parameters = live
+    branches = [child for child in children if _is_branch(child, prefix)]
+    inside = [
+        (
+            f"{condition} AND s.session_id >= %s AND s.session_id < %s",
+            [*parameters, child, _following(child, prefix)],
+        )
+        for child in branches
+    ]
+    found: dict[str, Bough | Leaf] = {
+        child: Bough(child, count)
+        for child, count in zip(branches, _count_each(db, inside), strict=True)
+    }
+    leaves = [child for child in children if child not in found]
+    if leaves:
+        rows = db.rows(
+            "SELECT s.session_id, s.uid, s.message_count FROM agent_session s"
+            f" WHERE {condition} AND s.session_id IN ({', '.join(['%s'] * len(leaves))})",
+            (*parameters, *leaves),
+        )
+        found |= {row[0]: Leaf(*row) for row in rows}
+    return [found[child] for child in children if child in found]
+
+
+def _count_each(db: Database, conditions: Sequence[tuple[str, Sequence[Any]]]) -> list[int]:
+    """Count the sessions of each condition, up to one more than MOST_COUNTED, in one statement."""
+    if not conditions:
+        return []
+    arms = [
+        f"SELECT {number} AS n, (SELECT count(*) FROM (SELECT 1 FROM agent_session s"
+        f" WHERE {condition} LIMIT {MOST_COUNTED + 1}) AS found) AS sessions"
+        for number, (condition, _) in enumerate(conditions)
+    ]
+    parameters = [value for _, values in conditions for value in values]
+    rows = db.rows(f"{' UNION ALL '.join(arms)} ORDER BY n", parameters)
+    return [int(sessions) for _, sessions in rows]
 
 
 def _live(namespace_id: int, prefix: str, now: int) -> tuple[str, list[Any]]:

@@ -35,6 +35,8 @@ PAGES: Final = (
     Page("sessions, held ones", "/sessions/?q=held:yes"),
     Page("sessions, with a tag", "/sessions/?q=tag:vip"),
     Page("sessions, by a prefix of many", "/sessions/?q=org-1/"),
+    Page("tree of ids", "/sessions/tree/?namespace=bench"),
+    Page("tree of ids, a level of many", "/sessions/tree/?namespace=bench&prefix=org-1/"),
     Page("sessions, the largest", "/sessions/?sort=-size_bytes"),
     Page("sessions, the longest", "/sessions/?sort=-message_count"),
 )

@@ -57,3 +57,20 @@ def views(_: Monkeypatch) -> str:
     for name, query in (("Urgent", "status=active"), ("W" * 60, "q=prefix%3Aorg-1%2F")):
         saving.save_view(person=_ann(), name=name, query=query, wanted=SessionFilter())
     return "/sessions/views/"
+
+
+def tree(_: Monkeypatch) -> str:
+    """Return where a deep level with long and foreign names is shown."""
+    agent = make_caller("support")
+    names = ("team-1/ann", "team-1/bob", "W" * 400 + "/x", "課" * 60, "מרחבא/ש", "cleo")
+    for name in names:
+        begin_session(agent, f"org-1/{'deep-' * 12}/{name}")
+    for number in range(60):
+        begin_session(agent, f"org-1/{'deep-' * 12}/z-{number}/a")
+    return f"/sessions/tree/?namespace=support&prefix=org-1/{'deep-' * 12}/"
+
+
+def roots(monkeypatch: Monkeypatch) -> str:
+    """Return where the tree begins when there are several namespaces."""
+    many(monkeypatch)
+    return "/sessions/tree/"

@@ -220,3 +220,22 @@ def test_columns_and_density_are_chosen_and_kept(visit: Open, agent: Caller) -> 
     assert high is not None
     assert low is not None
     assert low["height"] < high["height"]
+
+
+def test_ids_are_browsed_level_by_level(visit: Open, agent: Caller) -> None:
+    for name in ("org-1/team-1/ann", "org-1/team-1/bob", "org-2/cleo"):
+        make_session(agent, name)
+    page = visit("/sessions/")
+    page.get_by_role("link", name="Browse ids").click()
+    page.get_by_role("link", name="org-1/", exact=True).click()
+    expect(page).to_have_url(re.compile("prefix=org-1%2F$"))
+    page.get_by_role("link", name="team-1/", exact=True).click()
+    expect(page.locator(".tree li")).to_have_count(2)
+    page.go_back()
+    expect(page.get_by_role("link", name="team-1/", exact=True)).to_be_visible()
+    page.get_by_role("link", name="List the sessions in team-1/").click()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_role("navigation", name="Levels of the id").get_by_role(
+        "link", name="Any id"
+    ).click()
+    expect(page.locator("tbody tr")).to_have_count(3)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from memory_app.console import columns, filters, navigation, page
 from memory_app.console.filters import Asked
-from memory_app.console.views import saved_views
+from memory_app.console.views import saved_views, tree
 from memory_app.errors import Invalid, PreviewStale
 from memory_app.models.snapshot import SessionSnapshot
 from memory_app.moments import DAY
@@ -66,6 +66,8 @@ def show(
         "page_query": asked.query(page=True),
         "list_param": urlencode({"from": asked.query()}),
         "chips": list(asked.chips()),
+        "tree_url": tree.url(asked.namespace, tree.level_of(asked.prefix)),
+        "steps": tree.steps_of(asked),
         "columns": columns.heads(chosen_by_person, asked, names),
         "saveable": not saved_views.obstacle(asked),
         "unsaveable": saved_views.obstacle(asked),
