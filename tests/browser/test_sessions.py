@@ -247,11 +247,16 @@ def test_what_messages_hold_does_nothing(visit: Open, agent: Caller, problems: l
         "/sessions/",
         f"/sessions/{uid}/",
         f"/sessions/{uid}/?view=raw",
-        f"/sessions/{uid}/?find=bold",
+        f"/sessions/{uid}/states/",
+        f"/sessions/{uid}/branch/?in=4.w0",
         f"/sessions/{uid}/messages/4/",
     ):
         visit(path)
         page.wait_for_load_state("networkidle")
+    visit(f"/sessions/{uid}/").locator("#find").fill("bold")
+    page.keyboard.press("Enter")
+    expect(page.locator("mark")).to_have_text(["bold"])
+    page.wait_for_load_state("networkidle")
     assert [url for url in asked if url.endswith("/x") or "img" in url] == []
     assert page.locator("main b[hx-get], main script, main img").count() == 0
     assert problems == []
