@@ -73,4 +73,6 @@ def what_next(view: SessionView) -> str:
         "idle": "Each message puts this off.",
         "max_age": "No message puts this off.",
     }.get(shown.expires_because or "", "The agent, or a person, can put this off.")
+    if shown.held:
+        return f"{how} Then agents no longer see it; it is not purged while it is held."
     return f"{how} Then agents no longer see it, and it can be restored until it is purged."

@@ -254,10 +254,10 @@ def test_a_session_is_held_and_released_without_javascript(
 def test_a_session_is_expired_restored_and_extended_on_its_page(visit: Open, agent: Caller) -> None:
     page = visit(f"/sessions/{scene(agent)}/")
     page.get_by_role("button", name="Expire").click()
-    expect(page.locator(".steps")).to_contain_text("a person expired it")
+    expect(page.locator(".timeline")).to_contain_text("a person expired it")
     expect(page.locator(".badge-expired")).to_be_visible()
     page.locator("main").get_by_role("button", name="Restore").click()
-    expect(page.locator(".steps")).to_contain_text("Restored")
+    expect(page.locator(".timeline")).to_contain_text("Restored")
     page.get_by_text("Extend", exact=True).click()
     page.get_by_role("button", name="By at least 90 days").click()
     expect(page.locator(".toast").first).to_contain_text("extended")
