@@ -1,5 +1,6 @@
 """The words of the templates: icons, times, states, numbers."""
 
+from functools import cache
 from typing import Final
 
 import segno
@@ -53,9 +54,15 @@ def icon(name: str, css: str = "") -> SafeString:
         '<use href="{}#{}"></use></svg>',
         " " if css else "",
         css,
-        static("vendor/icons.svg"),
+        _sprite(),
         name,
     )
+
+
+@cache
+def _sprite() -> str:
+    """Return where the icons are: asked for each of them, it took a fifth of a long page."""
+    return static("vendor/icons.svg")
 
 
 @register.simple_tag

@@ -2,15 +2,18 @@
 
 import re
 import unicodedata
+from functools import lru_cache
+from html import escape
 from typing import Final
 
-from django.utils.html import escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-# Terminal sequences as one; control characters but tab and line feed; marks of direction; what has
-# no width (but the joiners, which scripts and emoji need); tags, by which text can be hidden.
+# Terminal sequences as one; control characters but tabs and ends of lines; marks of direction; what
+# has no width (but the joiners, which scripts and emoji need); tags, by which text can be hidden.
 _HIDDEN: Final = re.compile(
-    "\x1b\\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f"
+    "\x1b\\[[0-9;?]*[ -/]*[@-~]|\r(?!\n)"
+    "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f"
     "\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
 )
 _SHORT: Final = {
@@ -36,7 +39,7 @@ _SHORT: Final = {
 def visible(text: str) -> SafeString:
     """Escape a text; what would be hidden in it stands there as a mark that does nothing."""
     if _HIDDEN.search(text) is None:
-        return escape(text)
+        return SafeString(escape(text))
     parts: list[str] = []
     last = 0
     for found in _HIDDEN.finditer(text):
@@ -46,6 +49,7 @@ def visible(text: str) -> SafeString:
     return SafeString("".join([*parts, escape(text[last:])]))
 
 
+@lru_cache(1_000)
 def _mark(hidden: str) -> SafeString:
     code = f"U+{ord(hidden[0]):04X}"
     if len(hidden) > 1:

@@ -16,15 +16,19 @@ django.setup()
 
 from django.test import Client  # noqa: E402
 
+from memory_app.operations.recording import Recording, add_events  # noqa: E402
+from tests.benchmarks.fill import TEXT  # noqa: E402
 from tests.counting import counted_statements  # noqa: E402
+from tests.factories import make_caller, make_event  # noqa: E402
 from tests.people import signed_in  # noqa: E402
 
 
 class Page(NamedTuple):
-    """A page that must answer in time, and its address."""
+    """A page that must answer in time, and its address; a form when there is something to send."""
 
     name: str
     address: str
+    form: dict[str, str] | None = None
 
 
 # Each page of the console that shows what grows without bound: add yours as a line.
@@ -39,19 +43,43 @@ PAGES: Final = (
     Page("tree of ids, a level of many", "/sessions/tree/?namespace=bench&prefix=org-1/"),
     Page("sessions, the largest", "/sessions/?sort=-size_bytes"),
     Page("sessions, the longest", "/sessions/?sort=-message_count"),
+    Page("holds", "/holds/"),
 )
+
+
+def of_a_long_session() -> list[Page]:
+    """Make a session of 2,600 messages, and return the pages that show it."""
+    made = None
+    for first in range(0, 2_600, 650):
+        events = [
+            make_event(f"Message {number}: {TEXT}", state={"step": number})
+            for number in range(first, first + 650)
+        ]
+        recording = Recording(session_id="org-1/long", events=events, batch=True)
+        made = add_events(caller=make_caller("support"), recording=recording).session
+    assert made is not None, "messages were added"
+    address = f"/sessions/{made.uid}/"
+    return [
+        Page("a session of 2,600 messages", f"{address}?from=sort%3Dcreated_at"),
+        Page("a session of 2,600 messages, the middle", f"{address}?at=1300"),
+        Page("a session of 2,600 messages, the end", f"{address}?end=1"),
+        Page("finding a word in 2,600 messages", f"{address}find/", {"find": "message 2599"}),
+        Page("finding a word that all 2,600 hold", f"{address}find/", {"find": "refund"}),
+        Page("two states of 2,600", f"{address}states/?a=1&b=2600"),
+    ]
 
 
 def measure(client: Client, page: Page, rounds: int) -> tuple[str, float, float, int]:
     """Open a page a few times; the first time only warms up."""
+    ask = client.get if page.form is None else client.post
     with counted_statements() as statements:
-        answer = client.get(page.address)
+        answer = ask(page.address, page.form)
     if answer.status_code != 200:
         sys.exit(f"{page.address} answered {answer.status_code}")
     taken = []
     for _ in range(rounds):
         began = time.perf_counter()
-        client.get(page.address)
+        ask(page.address, page.form)
         taken.append((time.perf_counter() - began) * 1000)
     return page.name, statistics.median(taken), max(taken), len(statements)
 
@@ -59,7 +87,7 @@ def measure(client: Client, page: Page, rounds: int) -> tuple[str, float, float,
 def main() -> None:
     client = signed_in("bench", privacy_officer="*", administrator="*")
     client.defaults["HTTP_HOST"] = "127.0.0.1"
-    for page in PAGES:
+    for page in (*PAGES, *of_a_long_session()):
         print(json.dumps(measure(client, page, int(sys.argv[1]))), flush=True)
 
 

@@ -67,6 +67,7 @@ def test_a_branch_is_found_by_its_places() -> None:
     [
         ("\x1b[31mred", "ESC[31m"),
         ("a\x07b", "^G"),
+        ("over\rwritten", "^M"),
         ("\u202egnp.exe", "RLO"),
         ("zero\u200bwidth", "ZWSP"),
         ("tag\U000e0041", "U+E0041"),
@@ -80,7 +81,7 @@ def test_what_hides_or_turns_text_is_shown_by_its_name(text: str, shown: str) ->
 
 
 def test_what_scripts_and_emoji_need_stays() -> None:
-    for text in ("line\nbreak\ttab", "👩‍👩‍👧", "نمی‌خواهم", "退款"):
+    for text in ("line\nbreak\ttab", "as\r\non Windows", "👩‍👩‍👧", "نمی‌خواهم", "退款"):
         assert visible(text) == text
 
 
