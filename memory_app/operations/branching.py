@@ -218,6 +218,16 @@ _AFTER_SEPARATOR: Final = chr(ord(SEPARATOR) + 1)
 _LEAST: Final = "\x01"
 
 
+def first_children(
+    db: Database, namespace_id: int, beginning: str, most: int, now: int
+) -> list[str]:
+    """Return the first branches and ids of active sessions that go on from a beginning of one."""
+    prefix = beginning[: beginning.rfind(SEPARATOR) + 1]
+    live, parameters = _live(namespace_id, beginning, now)
+    first = _first_ids(db, live, parameters, prefix, beginning, most)
+    return [_child_of(prefix, one) for one in first]
+
+
 def _first_ids(
     db: Database, live: str, parameters: list[Any], prefix: str, start: str, most: int
 ) -> list[str]:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from memory_app.console import columns, filters, navigation, page
+from memory_app.console import columns, completing, filters, navigation, page
 from memory_app.console.filters import Asked
 from memory_app.console.views import saved_views, tree
 from memory_app.errors import Invalid, PreviewStale
@@ -60,6 +60,7 @@ def show(
     chosen_by_person = navigation.preferences_for(request)
     context: dict[str, Any] = {
         "asked": asked,
+        "suggestions": _suggestions(request),
         "tabs": saved_views.tabs(asked, views),
         "browsed": browsed,
         "rows": [_row(listed, browsed.now) for listed in browsed.items],
@@ -170,11 +171,22 @@ def _rights(person: Person, namespace: str) -> dict[str, bool]:
     return {str(right): person.may_anywhere(right) for right in rights}
 
 
+def _suggestions(request: HttpRequest) -> list[str] | None:
+    """Return how the filter box could go on, for whoever is typing in it; None for others."""
+    box = request.GET.get("q")
+    if box is None or not page.wants_fragment(request) or page.is_tick(request):
+        return None
+    person: Person = request.person  # type: ignore[attr-defined]
+    return completing.complete(person, box, request.GET.get("namespace", ""))
+
+
 def _misread(request: HttpRequest, problem: Invalid) -> HttpResponse:
     """Say under the filter box what cannot be read; the list stays."""
+    person: Person = request.person  # type: ignore[attr-defined]
     context = {
         "asked": Asked(),
-        "tabs": saved_views.tabs(Asked(), []),
+        "suggestions": _suggestions(request),
+        "tabs": saved_views.tabs(Asked(), saving.list_views(person=person)),
         "typed": request.GET.get("q", ""),
         "problem": problem.detail,
         "statuses": filters.STATUS_LABELS,
@@ -183,7 +195,7 @@ def _misread(request: HttpRequest, problem: Invalid) -> HttpResponse:
     return page.render(
         request,
         page="console/sessions/index.html",
-        fragment="console/sessions/_problem.html",
+        fragment="console/sessions/_misread.html",
         context=context,
         status=422,
         retarget="#problem",
