@@ -148,6 +148,13 @@ def plain_page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+@pytest.fixture(params=["with JavaScript", "without JavaScript"])
+def either(request: pytest.FixtureRequest) -> Page:
+    """Return a page in a browser of each kind."""
+    found: Page = request.getfixturevalue("page" if "out" not in request.param else "plain_page")
+    return found
+
+
 def look(page: Page, name: str) -> Path:
     """Write what the page looks like into test-results/looks, for people's eyes."""
     LOOKS.mkdir(parents=True, exist_ok=True)

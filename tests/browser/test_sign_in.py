@@ -4,18 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import SignIn, look, watch
 from tests.people import PASSWORD, make_person
-
-
-@pytest.fixture(params=["with JavaScript", "without JavaScript"])
-def either(request: pytest.FixtureRequest) -> Page:
-    """Return a page in a browser of each kind."""
-    found: Page = request.getfixturevalue("page" if "out" not in request.param else "plain_page")
-    return found
 
 
 def fill(page: Page, name: str, password: str) -> None:
