@@ -59,6 +59,8 @@ WORDS: Final[Mapping[str, Words]] = {
     "key.create": Words("Made an API key", "key"),
     "key.rotate": Words("Rotated an API key", "rotate-clockwise"),
     "key.revoke": Words("Revoked an API key", "ban"),
+    "namespace.create": Words("Made a namespace", "folders"),
+    "namespace.change": Words("Changed a namespace", "folders"),
     "audit.export": Words("Exported the audit log", "download"),
     "audit.verify": Words("Verified the audit log", "shield-check"),
     "audit.checkpoint": Words("Signed a checkpoint", "certificate"),

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from memory_app.errors import Forbidden
 from memory_app.models import AuditAct
@@ -15,7 +15,8 @@ from memory_app.operations.auditing import (
     list_entries,
     write_entry,
 )
-from memory_app.operations.rights import Person, Right, role_for
+from memory_app.operations.justifying import read_reasons
+from memory_app.operations.rights import EVERYWHERE, Person, Right, role_for
 from memory_app.operations.verifying import Verified, verify_log
 from memory_app.storage import Database, engine
 
@@ -40,17 +41,26 @@ class Standing:
     found: Mapping[str, int]
 
 
+class Thing(NamedTuple):
+    """The object of an entry that still exists: its name, and whether the person may open it."""
+
+    name: str
+    opens: bool
+
+
 @dataclass(frozen=True, slots=True)
 class LogPage:
     """One page of the log, the newest first.
 
-    `things` names those objects of the entries that still exist and that the person may see.
+    `things` has those objects of the entries that still exist and that the person may know of,
+    `reasons` the texts of stated reasons by their ids.
     `standing` is None for those who do not answer for the log.
     """
 
     items: Sequence[Entered]
     next_cursor: str | None
-    things: Mapping[About, str]
+    things: Mapping[About, Thing]
+    reasons: Mapping[str, str]
     namespaces: Sequence[str]
     standing: Standing | None
 
@@ -67,6 +77,8 @@ def browse_log(
     Raises Forbidden, and Invalid for a cursor of another list.
     """
     found = list_entries(person=person, wanted=wanted, limit=limit, cursor=cursor)
+    stated = {one.object_id for one in found.items if one.object_kind == "reason"}
+    reasons = read_reasons(person=person, ids=[one for one in stated if one is not None])
 
     def work(db: Database) -> LogPage:
         rows = db.rows("SELECT name FROM namespace ORDER BY name")
@@ -74,7 +86,7 @@ def browse_log(
         names = [name for (name,) in rows if any(person.may(one, name) for one in rights)]
         things = _find_things(db, person, found.items)
         standing = _stand(db) if _oversees(person) else None
-        return LogPage(found.items, found.next_cursor, things, names, standing)
+        return LogPage(found.items, found.next_cursor, things, reasons, names, standing)
 
     return engine().read(work)
 
@@ -83,32 +95,88 @@ def _oversees(person: Person) -> bool:
     return any(person.may_anywhere(right) for right in _OVERSIGHT)
 
 
-# Each kind of object: the query for those of some ids, with the namespace where they have one.
+class _Kind(NamedTuple):
+    """A kind of object: how to ask for some, by id, namespace and name, and who sees and opens."""
+
+    sql: str
+    sees: Sequence[Right]
+    opens: Sequence[Right]
+
+
+_VIEW: Final = (Right.VIEW,)
+_POLICIES: Final = (Right.VIEW, Right.MANAGE_POLICIES)
 _EXISTING: Final = {
-    "session": "SELECT s.uid, n.name, s.uid FROM agent_session s JOIN namespace n"
-    " ON n.id = s.namespace_id WHERE s.purge_receipt IS NULL AND s.uid IN ({marks})",
-    "receipt": "SELECT r.id, n.name, r.id FROM receipt r JOIN namespace n"
-    " ON n.id = r.namespace_id WHERE r.id IN ({marks})",
-    "hold": "SELECT h.id, n.name, h.id FROM legal_hold h JOIN namespace n"
-    " ON n.id = h.held_in WHERE h.id IN ({marks})",
-    "person": "SELECT CAST(o.id AS text), NULL, o.username FROM operator o"
-    " WHERE CAST(o.id AS text) IN ({marks})",
+    "session": _Kind(
+        "SELECT s.uid, n.name, s.uid FROM agent_session s JOIN namespace n"
+        " ON n.id = s.namespace_id WHERE s.purge_receipt IS NULL AND s.uid",
+        _VIEW,
+        _VIEW,
+    ),
+    "receipt": _Kind(
+        "SELECT r.id, n.name, r.id FROM receipt r JOIN namespace n ON n.id = r.namespace_id"
+        " WHERE r.id",
+        _VIEW,
+        _VIEW,
+    ),
+    "hold": _Kind(
+        "SELECT h.id, n.name, h.id FROM legal_hold h JOIN namespace n ON n.id = h.held_in"
+        " WHERE h.id",
+        _VIEW,
+        _VIEW,
+    ),
+    "policy": _Kind(
+        "SELECT CAST(p.id AS text), n.name, n.name || ' ' || p.prefix FROM retention_policy p"
+        " JOIN namespace n ON n.id = p.namespace_id WHERE CAST(p.id AS text)",
+        _POLICIES,
+        _POLICIES,
+    ),
+    "namespace": _Kind(
+        "SELECT CAST(n.id AS text), n.name, n.name FROM namespace n WHERE CAST(n.id AS text)",
+        (Right.VIEW, Right.OVERSEE),
+        (Right.MANAGE_NAMESPACES,),
+    ),
+    "key": _Kind(
+        "SELECT k.prefix, n.name, k.prefix FROM api_key k JOIN namespace n"
+        " ON n.id = k.namespace_id WHERE k.prefix",
+        (Right.MANAGE_KEYS,),
+        (Right.MANAGE_KEYS,),
+    ),
+    "person": _Kind(
+        "SELECT CAST(o.id AS text), '*', o.username FROM operator o WHERE CAST(o.id AS text)",
+        (),
+        (Right.MANAGE_PEOPLE,),
+    ),
+    "run": _Kind(
+        "SELECT CAST(c.id AS text), '*', CAST(c.id AS text) FROM cleanup_run c"
+        " WHERE CAST(c.id AS text)",
+        (),
+        (Right.VIEW,),
+    ),
 }
 
 
-def _find_things(db: Database, person: Person, entries: Iterable[Entered]) -> dict[About, str]:
-    """Return the objects that a person may go to, each with its name; one query for each kind."""
+def _find_things(db: Database, person: Person, entries: Iterable[Entered]) -> dict[About, Thing]:
+    """Return the objects that a person may know of; one query for each kind."""
     ids: dict[str, set[str]] = {}
     for one in entries:
         if one.object_kind in _EXISTING and one.object_id is not None:
             ids.setdefault(one.object_kind, set()).add(one.object_id)
-    things: dict[About, str] = {}
+    things: dict[About, Thing] = {}
     for kind, some in ids.items():
+        asked = _EXISTING[kind]
         marks = ", ".join(["%s"] * len(some))
-        for thing, namespace, name in db.rows(_EXISTING[kind].format(marks=marks), sorted(some)):
-            if namespace is None or person.may(Right.VIEW, namespace):
-                things[About(kind, thing)] = name
+        for thing, place, name in db.rows(f"{asked.sql} IN ({marks})", sorted(some)):
+            if not asked.sees or _may(person, asked.sees, place):
+                opens = _may(person, asked.opens, place)
+                things[About(kind, thing)] = Thing(name.strip(), opens)
     return things
+
+
+def _may(person: Person, rights: Sequence[Right], place: str) -> bool:
+    """Tell whether a person has one of the rights in a namespace; in any, for what is in none."""
+    if place == EVERYWHERE:
+        return any(person.may_anywhere(right) for right in rights)
+    return any(person.may(right, place) for right in rights)
 
 
 def _stand(db: Database) -> Standing:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from memory_app.models import AuditAct, AuditEntry
+from memory_app.models import AuditAct, AuditEntry, Namespace, Operator
 from memory_app.moments import DAY
 from memory_app.operations.attesting import checkpoints_path, write_checkpoint
 from memory_app.operations.auditing import About, Entry, write_entries
@@ -74,6 +74,28 @@ def test_an_object_that_is_gone_is_named_and_not_linked(agent: Caller, petra: Cl
     assert f'href="/sessions/{uid}/"' not in shown
     assert f'href="/audit/?object={uid}"' in shown
     assert re.search(r'href="/receipts/rct_[0-9a-f]{32}/"', shown)
+
+
+def test_a_stated_reason_is_told_to_those_who_answer_for_the_log(agent: Caller) -> None:
+    Namespace.objects.update(demands_reason=True)
+    olga = person("operator", name="olga")
+    olga.post("/reasons/", {"namespace": "support", "reason": "Ticket <4711>"})
+    assert "“Ticket &lt;4711&gt;”" in olga.get("/audit/").text
+    assert "“Ticket &lt;4711&gt;”" in person("privacy_officer", name="petra").get("/audit/").text
+    assert "4711" not in person("administrator", name="adam").get("/audit/").text
+
+
+def test_keys_and_people_are_linked_for_those_who_manage_them(agent: Caller) -> None:
+    adam, petra = person("administrator", "*", "adam"), person("privacy_officer", "*", "petra")
+    key = f'href="/keys/{agent.prefix}/"'
+    someone = r'href="/people/\d+/">'
+    assert key in adam.get("/audit/").text
+    assert key not in petra.get("/audit/").text
+    number = str(Operator.objects.get(username="petra").pk)
+    enter("root", AuditAct.PERSON_RESET, about=About("person", number))
+    assert re.search(someone, adam.get("/audit/").text)
+    assert not re.search(someone, petra.get("/audit/").text)
+    assert ">petra</a>" in petra.get("/audit/").text
 
 
 def test_each_filter_finds_its_entries_and_is_shown_as_a_chip(petra: Client) -> None:
@@ -221,7 +243,7 @@ def test_verifying_takes_a_form(petra: Client) -> None:
     assert petra.get("/audit/verify/").status_code == 405
 
 
-def test_the_list_asks_as_many_queries_for_fifty_as_for_five(agent: Caller, petra: Client) -> None:
+def test_fifty_entries_take_no_more_queries_than_five(agent: Caller, petra: Client) -> None:
     def entries(number: int) -> None:
         for n in range(number):
             enter(about=About("session", f"u-{number}-{n}"))
@@ -235,4 +257,4 @@ def test_the_list_asks_as_many_queries_for_fifty_as_for_five(agent: Caller, petr
     entries(2)
     few = asked()
     entries(25)
-    assert asked() == few
+    assert asked() <= few

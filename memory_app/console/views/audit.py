@@ -87,9 +87,16 @@ def _misread(request: HttpRequest, context: dict[str, Any], problem: Invalid) ->
 def entry_row(entry: Entered, found: LogPage) -> Row:
     """Return an entry with its words, and where its object is."""
     about = About(entry.object_kind or "", entry.object_id or "")
-    name = found.things.get(about)
-    url = _PAGES[about.kind](about.id) if name is not None and about.kind in _PAGES else ""
-    return Row(entry, acts.words(entry.act), name or about.id, url, acts.counted(entry.counts))
+    thing = found.things.get(about)
+    opens = thing is not None and thing.opens and about.kind in _PAGES
+    reason = found.reasons.get(about.id)
+    return Row(
+        entry,
+        acts.words(entry.act),
+        thing.name if thing else about.id,
+        _PAGES[about.kind](about.id) if opens else "",
+        f"“{reason}”" if reason else acts.counted(entry.counts),
+    )
 
 
 # Where the objects of entries have a page.
@@ -97,6 +104,11 @@ _PAGES: Final[dict[str, Callable[[str], str]]] = {
     "session": lambda uid: reverse("console:session", args=[uid]),
     "receipt": lambda receipt: reverse("console:receipt", args=[receipt]),
     "hold": lambda hold: reverse("console:hold", args=[hold]),
+    "policy": lambda _: reverse("console:policies"),
+    "namespace": lambda _: reverse("console:namespaces"),
+    "key": lambda prefix: reverse("console:key", args=[prefix]),
+    "person": lambda number: reverse("console:person", args=[number]),
+    "run": lambda number: reverse("console:run", args=[number]),
 }
 
 
