@@ -25,6 +25,7 @@ class Words(NamedTuple):
 
 WORDS: Final[Mapping[str, Words]] = {
     "session.reveal": Words("Opened content", "eye"),
+    "content.search": Words("Searched content", "search"),
     "session.export": Words("Downloaded a session", "download"),
     "session.expire": Words("Expired a session", "clock-x"),
     "session.extend": Words("Extended a session", "clock-plus"),

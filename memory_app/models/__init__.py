@@ -6,6 +6,7 @@ from memory_app.models.audit_entry import AuditAct, AuditCheckpoint, AuditEntry,
 from memory_app.models.cleanup_run import CleanupPart, CleanupRun
 from memory_app.models.erasure import Erasure
 from memory_app.models.invitation import Invitation
+from memory_app.models.kept_search import KeptSearch
 from memory_app.models.legal_hold import HoldKind, LegalHold
 from memory_app.models.message import Message
 from memory_app.models.namespace import Namespace
@@ -37,6 +38,7 @@ __all__ = [
     "Erasure",
     "HoldKind",
     "Invitation",
+    "KeptSearch",
     "LegalHold",
     "Message",
     "Namespace",

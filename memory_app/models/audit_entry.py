@@ -11,6 +11,7 @@ class AuditAct(StrEnum):
     """What was done: stable words, which readers of the log may rely on."""
 
     SESSION_REVEAL = "session.reveal"
+    CONTENT_SEARCH = "content.search"
     SESSION_EXPORT = "session.export"
     SESSION_EXPIRE = "session.expire"
     SESSION_EXTEND = "session.extend"

@@ -155,7 +155,7 @@ _INSERT: Final = (
 def enter_reveal(
     *,
     person: Person,
-    namespace: str,
+    namespace: str | None,
     about: About,
     act: AuditAct = AuditAct.SESSION_REVEAL,
     now: int | None = None,
