@@ -111,9 +111,7 @@ def search_content(
         act = AuditAct.CONTENT_SEARCH
         enter_reveal(person=person, namespace=name, about=about, act=act, now=now)
     return Found(
-        groups=_group(
-            searched.matches, {place.id: place for place in scope.searched}, searched.now
-        ),
+        groups=_group(searched.matches, scope.searched, searched.now),
         count=len(searched.matches),
         next_cursor=searched.next_cursor,
         truncated=searched.truncated,
@@ -132,8 +130,9 @@ def _messages(tallies: Mapping[int, object], numbers: Sequence[int]) -> int | No
     return None if None in counted else sum(count for count in counted if count is not None)
 
 
-def _group(matches: Sequence[Match], places: Mapping[int, Place], now: int) -> list[Group]:
+def _group(matches: Sequence[Match], searched: Sequence[Place], now: int) -> list[Group]:
     """Put the messages of one session together, where the first of them stands."""
+    places = {place.id: place for place in searched}
     grouped: dict[int, list[Match]] = {}
     for match in matches:
         grouped.setdefault(match.home.number, []).append(match)

@@ -24,6 +24,8 @@ from memory_app.operations import (
 from memory_app.operations.attesting import checkpoints_path, write_checkpoint
 from memory_app.operations.cleaning import clean_up
 from memory_app.operations.holding import NewHold, list_holds, place_hold, release_hold
+from memory_app.operations.indexing import index_pending
+from memory_app.operations.keeping import keep_search
 from memory_app.operations.keys import Caller, create_key, prefix_of, rotate_key
 from memory_app.operations.namespaces import NamespaceChange, create_namespace
 from memory_app.operations.overseeing import check_log
@@ -53,6 +55,20 @@ def many(_: Monkeypatch) -> str:
     for number in range(60):
         make_session((support, claims)[number % 3 == 0], f"chat-{number}", f"Question {number}")
     return "/sessions/"
+
+
+def searched(_: Monkeypatch) -> str:
+    """Say much the same in several sessions of every kind; return where a search of it is."""
+    support, claims = make_caller("support"), make_caller("claims")
+    scene(support)
+    make_session(support, "org-2/" + "long-" * 30, "A refund " + "W" * 400, "我想要退款 refund")
+    make_session(support, "chat-1", "The refund of Zoë", "When does the refund come?")
+    make_session(claims, "chat-2", "word " * 50 + "refund " + "word " * 50, now=DAY)
+    index_pending()
+    asked = {"q": "refund*", "role": "user", "since": "1970-01-01"}
+    ann = Operator.objects.get(username="ann")
+    person = find_person(operator_id=ann.pk, username="ann")
+    return f"/search/{keep_search(person=person, asked=asked)}/"
 
 
 def overview(monkeypatch: Monkeypatch) -> str:
