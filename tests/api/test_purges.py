@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,7 @@ from memory_app import moments
 from memory_app.models import (
     AgentSession,
     AuditEntry,
+    HoldKind,
     LegalHold,
     Message,
     Preview,
@@ -23,6 +26,7 @@ from memory_app.models import (
 )
 from memory_app.operations import previewing, purging
 from memory_app.operations.cleaning import clean_up
+from memory_app.operations.holding import NewHold, place_hold
 from memory_app.operations.keys import forget_cached_keys
 from tests.batches import in_batches_of
 from tests.conftest import Api
@@ -433,11 +437,14 @@ def test_executing_and_cancelling_are_in_the_audit_log_without_ids(api: Api) -> 
 
 
 NAME = st.text(st.sampled_from("aA/1-"), min_size=1, max_size=4)
-ACT = st.sampled_from(["add", "delete", "expire", "none"])
+ACT = st.sampled_from(["add", "delete", "expire", "hold", "none"])
+EXAMPLES = int(os.environ.get("LETHE_PROVE_EXAMPLES", "20"))
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     names=st.lists(NAME, unique=True, max_size=6),
@@ -448,8 +455,10 @@ ACT = st.sampled_from(["add", "delete", "expire", "none"])
 def test_what_was_shown_what_went_and_the_receipt_agree(
     db: None, names: list[str], prefix: str, acts: list[str], batch: int
 ) -> None:
+    """Whatever became active, held, expired or ended in between."""
     forget_cached_keys()
-    agent = Api(make_key(f"n{abs(hash((tuple(names), prefix, tuple(acts), batch))) % 10**12}"))
+    namespace = f"n{secrets.token_hex(6)}"
+    agent = Api(make_key(namespace))
     for name in names:
         agent.add(name)
     shown = preview(agent, prefix=prefix, status="any")
@@ -462,9 +471,13 @@ def test_what_was_shown_what_went_and_the_receipt_agree(
         untouched.discard(name)
         if act == "add":
             agent.add(name)
+        elif act == "hold":
+            why = {"matter": "Miller", "reason": "Asked by counsel"}
+            place_hold(hold=NewHold(namespace=namespace, kind=HoldKind.SESSION, target=name, **why))
         else:
             agent.post(f"sessions/{act}", session_id=name)
     deleted = {name for name, act in zip(names, acts, strict=False) if act == "delete"}
+    held = {name for name, act in zip(names, acts, strict=False) if act == "hold"} & matching
     with pytest.MonkeyPatch.context() as patch:
         in_batches_of(4 * batch, patch)
         counts = receipt_of(agent, execute(agent, shown["token"]))["counts"]
@@ -472,5 +485,6 @@ def test_what_was_shown_what_went_and_the_receipt_agree(
     assert counts["previewed"] == shown["sessions"]
     assert counts["sessions"] == len(untouched)
     assert counts["gone"] == len(deleted & matching)
-    assert counts["changed"] == len(matching) - len(untouched) - len(deleted & matching)
-    assert counts["held"] == 0
+    assert counts["held"] == len(held)
+    assert counts["changed"] == len(matching) - len(untouched) - len(deleted & matching) - len(held)
+    assert counts["messages"] == len(untouched)
