@@ -10,7 +10,8 @@
   // --- saying things -----------------------------------------------------------------------
 
   function say(text) {
-    const live = find("#live");
+    // What is outside an open dialog is not heard.
+    const live = find("dialog[open] [data-live]") || find("#live");
     live.textContent = "";
     setTimeout(() => (live.textContent = text), 50);
   }
@@ -71,7 +72,7 @@
 
   function open(dialog) {
     dialog.showModal();
-    (find("[aria-invalid=true]", dialog) || find("[data-close]", dialog))?.focus();
+    (find("[aria-invalid=true]", dialog) || find("[data-first]", dialog) || find("[data-close]", dialog))?.focus();
     seatToasts(dialog);
     dialog.addEventListener(
       "close",
@@ -82,6 +83,12 @@
       },
       { once: true },
     );
+  }
+
+  function openFrom(element, dialog) {
+    opener = element;
+    open(dialog);
+    if (dialog.id === "jump") find("form", dialog).requestSubmit();
   }
 
   function openDialogs() {
@@ -219,9 +226,10 @@
     const unfold = target.closest("[data-unfold]");
     if (unfold) unfold.setAttribute("aria-expanded", unfold.getAttribute("aria-expanded") !== "true");
     const opens = target.closest("[data-open]");
-    if (opens) {
-      opener = opens;
-      open(document.getElementById(opens.dataset.open));
+    const opened = opens && document.getElementById(opens.dataset.open);
+    if (opened && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      openFrom(opens, opened);
     }
     const close = target.closest("[data-close]");
     if (close && close.closest("dialog[open]")) {
@@ -346,6 +354,40 @@
     }
   });
 
+  // --- jumping --------------------------------------------------------------------------------
+
+  let follows = null;
+
+  // Enter goes to the first place; what was typed may still be on its way.
+  function follow(text) {
+    const found = find("#jump-found");
+    follows = found?.dataset.for === text.trim() ? null : text;
+    if (follows === null) find("a", found)?.click();
+  }
+
+  function chooseAmong(event) {
+    const field = find("#jump-q");
+    const places = all("#jump-found a");
+    const here = places.indexOf(event.target);
+    if (event.target !== field && here < 0) return;
+    if (event.key === "ArrowDown") places[Math.min(here + 1, places.length - 1)]?.focus();
+    else if (event.key === "ArrowUp") (places[here - 1] || field).focus();
+    else if (event.key === "Enter" && event.target === field) follow(field.value);
+    else return;
+    event.preventDefault();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const palette = document.getElementById("jump");
+    if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey) {
+      event.preventDefault();
+      if (!palette) find("#jump-q")?.focus();
+      else if (!find("dialog[open]")) openFrom(document.activeElement, palette);
+    } else {
+      chooseAmong(event);
+    }
+  });
+
   // --- htmx -----------------------------------------------------------------------------------
 
   let failures = 0;
@@ -374,6 +416,7 @@
     ageToasts();
     refreshTimes();
     watchIdle();
+    if (follows !== null) follow(follows);
     const { ctx } = event.detail;
     if (ctx?.sourceElement?.matches?.("[data-once]")) ctx.sourceElement.closest(".toast")?.remove();
     const quiet = ctx?.request?.headers?.["HX-Tick"];

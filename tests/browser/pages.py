@@ -44,6 +44,8 @@ PAGES = [
     Screen("no-runs", "/runs/"),
     Screen("runs", scenes.runs),
     Screen("run", scenes.one_run),
+    Screen("jump", "/jump/?q="),
+    Screen("jump-nowhere", "/jump/?q=nowhere-at-all"),
     Screen("no-sessions", "/sessions/"),
     Screen("sessions", scenes.many),
     Screen("sessions-of-a-viewer", scenes.many, role=Role.VIEWER),
