@@ -12,6 +12,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from memory_app.errors import Invalid, Refusal, Unavailable
 from memory_app.operations.attesting import enter_restore
+from memory_app.operations.inviting import end_all_ways_in
 from memory_app.operations.journal import file_removals, journal_path
 from memory_app.operations.replaying import Replayed, replay_erasures
 from memory_app.storage import engine, files
@@ -98,6 +99,7 @@ def restore(*, path: Path, now: int | None = None) -> Restored:
             call_command("migrate", interactive=False, verbosity=0)
             journal = journal_path()
             replayed = replay_erasures(path=journal, now=now) if journal.exists() else Replayed()
+            end_all_ways_in()
             enter_restore(now=now)
     return Restored(replayed, whole)
 

@@ -148,6 +148,16 @@ def use_link(*, secret: str, password: str, now: int | None = None) -> str:
     return engine().write(work)
 
 
+def end_all_ways_in() -> None:
+    """End every sign-in and every link: those of a backup may have been ended or used since."""
+
+    def work(db: Database) -> None:
+        db.run("DELETE FROM sign_in")
+        db.run("DELETE FROM invitation")
+
+    engine().write(work)
+
+
 def remove_link(db: Database, number: int) -> int:
     """End the link that a person has open, in the caller's transaction."""
     return db.run("DELETE FROM invitation WHERE operator_id = %s", (number,))

@@ -231,6 +231,32 @@ def test_a_restore_touches_no_table_that_is_not_lethe_s(
         assert server.execute("SELECT name FROM namespace").fetchall() == [("support",)]
 
 
+_LET_IN = """
+from memory_app.operations.inviting import invite_person
+from memory_app.operations.rights import Person
+from memory_app.operations.sign_ins import Place, begin_sign_in
+olga = Person(1, "olga", {"*": frozenset({"administrator"})})
+invite_person(person=olga, username="zoe", roles=["viewer"])
+begin_sign_in(username="olga", place=Place("Firefox", "192.0.2.1"))
+"""
+_WAYS_IN = """
+from memory_app.models import Invitation, SignIn
+print(SignIn.objects.count(), Invitation.objects.count())
+"""
+
+
+def test_a_restore_opens_no_door_that_may_have_been_closed_since(
+    installation: dict[str, str], tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup"
+    manage(installation, "create_operator", "olga", "--role", "administrator")
+    manage(installation, "shell", "--no-imports", "-c", _LET_IN)
+    assert manage(installation, "shell", "--no-imports", "-c", _WAYS_IN).stdout == "1 1\n"
+    manage(installation, "backup", str(backup))
+    manage(installation, "restore", str(backup), "--yes")
+    assert manage(installation, "shell", "--no-imports", "-c", _WAYS_IN).stdout == "0 0\n"
+
+
 def test_a_restore_makes_a_database_where_there_is_none(
     installation: dict[str, str], tmp_path: Path
 ) -> None:

@@ -55,7 +55,7 @@ TOO_MANY: Final = Trouble(
     429,
     "Too many attempts",
     "Signing in with this name is paused here for 15 minutes after five failures. Wait, then try"
-    " again, or ask an administrator to reset your password.",
+    " again. If you forgot the password, an administrator makes you a link meanwhile.",
     "clock-pause",
 )
 
