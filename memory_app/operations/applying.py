@@ -27,9 +27,13 @@ _DECIDED: Final = (
 )
 
 
-def decided(namespace_id: int, prefix: str, now: int) -> tuple[str, list[Any]]:
+def decided(
+    namespace_id: int, prefix: str, now: int, *, by_session_id: bool = False
+) -> tuple[str, list[Any]]:
     """Return the condition of the live sessions for which a policy decides, and its parameters."""
     conditions, parameters = _DECIDED, list[Any]((namespace_id, now, len(prefix)))
+    if by_session_id:
+        conditions = conditions.replace("s.expires_at", "{unindexed}s.expires_at")
     if prefix:
         conditions += " AND s.session_id >= %s AND s.session_id < %s"
         parameters += [prefix, prefix_end(prefix)]
@@ -92,54 +96,61 @@ def apply_policy(policy_id: int, *, seconds: float | None = None, now: int | Non
     # Once more after the last change: a session that was just beginning had the limits of before.
     while changed:
         changed = 0
-        last: int | None = 0
+        last: str | None = ""
         limits = engine().read(read)
         if limits is None:
             return True
         while last is not None:
             if until is not None and time.monotonic() > until:
                 return False
-            step = partial(_step, policy_id=policy_id, limits=limits, after=last, now=now)
-            some, last = engine().write(step)
+            some, last = _apply(policy_id, limits, last, now)
             changed += some
     engine().write(partial(finish, limits=limits))
     return True
-
-
-def _step(
-    db: Database, policy_id: int, limits: _Limits, after: int, now: int | None
-) -> tuple[int, int | None]:
-    changed, last = _apply(db, limits=limits, after=after, now=now)
-    if changed:
-        db.run(
-            "UPDATE retention_policy SET sessions_changed = sessions_changed + %s WHERE id = %s",
-            (changed, policy_id),
-        )
-    return changed, last
 
 
 # What still has other limits than a policy, by the parameters idle, grace, age, now.
 DIFFERS: Final = f"(s.idle_for <> %s OR s.grace <> %s OR s.max_age_until <> {AGE})"
 
 
-def _apply(db: Database, limits: _Limits, after: int, now: int | None) -> tuple[int, int | None]:
-    """Change the next sessions; return how many, and the number of the last or None at the end."""
-    moment = now or db.now()
-    conditions, parameters = decided(limits.namespace_id, limits.prefix, moment)
-    conditions += f" AND {DIFFERS}"
-    parameters += [limits.idle_for, limits.grace, limits.max_age, moment]
-    numbers = db.rows(
-        f"SELECT s.id FROM agent_session s WHERE {conditions} AND s.id > %s ORDER BY s.id LIMIT %s",
-        (*parameters, after, _AT_ONCE),
-    )
-    if not numbers:
+def _apply(policy_id: int, limits: _Limits, after: str, now: int | None) -> tuple[int, str | None]:
+    """Change the next sessions by their ids; return how many, and the last id or None at the end.
+
+    Which are next is read before any lock. In the order of their numbers SQLite looked at a million
+    for each thousand: 4 seconds instead of 50 milliseconds.
+    """
+
+    def conditions(db: Database) -> tuple[str, list[Any], int]:
+        moment = now or db.now()
+        text, parameters = decided(limits.namespace_id, limits.prefix, moment, by_session_id=True)
+        differing = [limits.idle_for, limits.grace, limits.max_age, moment]
+        return f"{text} AND {DIFFERS} AND s.session_id > %s", [*parameters, *differing], moment
+
+    def read(db: Database) -> list[str]:
+        text, parameters, _ = conditions(db)
+        rows = db.rows(
+            f"SELECT s.session_id FROM agent_session s WHERE {text} ORDER BY s.session_id LIMIT %s",
+            (*parameters, after, _AT_ONCE),
+        )
+        return [session_id for (session_id,) in rows]
+
+    def change(db: Database, last: str) -> int:
+        text, parameters, moment = conditions(db)
+        idle, age = (limits.idle_for, moment), (limits.max_age, moment)
+        changed = db.run(
+            f"UPDATE agent_session AS s SET idle_for = %s, grace = %s, idle_until = {IDLE},"
+            f" max_age_until = {AGE}, expires_at = {{least}}({IDLE}, {AGE}, s.explicit_until)"
+            f" WHERE {text} AND s.session_id <= %s",
+            (limits.idle_for, limits.grace, *idle, *age, *idle, *age, *parameters, after, last),
+        )
+        db.run(
+            "UPDATE retention_policy SET sessions_changed = sessions_changed + %s WHERE id = %s",
+            (changed, policy_id),
+        )
+        return changed
+
+    ids = engine().read(read)
+    if not ids:
         return 0, None
-    last: int = numbers[-1][0]
-    idle, age = (limits.idle_for, moment), (limits.max_age, moment)
-    changed = db.run(
-        f"UPDATE agent_session AS s SET idle_for = %s, grace = %s, idle_until = {IDLE},"
-        f" max_age_until = {AGE}, expires_at = {{least}}({IDLE}, {AGE}, s.explicit_until)"
-        f" WHERE {conditions} AND s.id > %s AND s.id <= %s",
-        (limits.idle_for, limits.grace, *idle, *age, *idle, *age, *parameters, after, last),
-    )
-    return changed, last if len(numbers) == _AT_ONCE else None
+    changed = engine().write(partial(change, last=ids[-1]))
+    return changed, ids[-1] if len(ids) == _AT_ONCE else None

@@ -44,6 +44,11 @@ PAGES: Final = (
     Page("sessions, the largest", "/sessions/?sort=-size_bytes"),
     Page("sessions, the longest", "/sessions/?sort=-message_count"),
     Page("holds", "/holds/"),
+    Page("policies", "/policies/"),
+    Page("a policy with its preview", "/policies/change/?namespace=bench&prefix="),
+    Page("a prefix with its preview", "/policies/change/?namespace=bench&prefix=org-1/"),
+    Page("namespaces", "/namespaces/"),
+    Page("keys", "/keys/"),
 )
 
 
