@@ -32,6 +32,10 @@ class NamespaceView:
     shares_default: bool
     demands_reason: bool
     on_expired: str
+    # The limits of its policy for all other ids, in microseconds.
+    idle_for: int
+    max_age: int
+    grace: int
     # What happens to calls without a session id matters where there were some.
     uses_default: bool
     sessions: int = 0
@@ -175,9 +179,7 @@ def list_namespaces(*, person: Person, after: str = "") -> NamespacePage:
         )
 
     def work(db: Database) -> NamespacePage:
-        rows = db.rows(
-            f"SELECT {_COLUMNS} FROM namespace n WHERE n.name > %s ORDER BY n.name", (after,)
-        )
+        rows = db.rows(f"{_NAMESPACES} n.name > %s ORDER BY n.name", (after,))
         mine = [_view(row) for row in rows if person.may(Right.MANAGE_NAMESPACES, row[1])]
         items = _counted(db, mine[:PAGE])
         return NamespacePage(items, items[-1].name if len(mine) > PAGE else None)
@@ -191,28 +193,24 @@ def show_namespace(*, person: Person, name: str) -> NamespaceView:
 
 
 _COLUMNS: Final = (
-    "n.id, n.name, n.created_at, n.shares_default, n.demands_reason,"
-    " (SELECT p.on_expired FROM retention_policy p WHERE p.namespace_id = n.id AND p.prefix = ''),"
-    " (SELECT 1 FROM agent_session d WHERE d.namespace_id = n.id AND d.ended_at IS NULL"
-    f" AND d.session_id = '{conf.DEFAULT_SESSION_ID}')"
+    "n.id, n.name, n.created_at, n.shares_default, n.demands_reason, p.on_expired, p.idle_for,"
+    " p.max_age, p.grace, (SELECT 1 FROM agent_session d WHERE d.namespace_id = n.id"
+    f" AND d.ended_at IS NULL AND d.session_id = '{conf.DEFAULT_SESSION_ID}')"
+)
+_NAMESPACES: Final = (
+    f"SELECT {_COLUMNS} FROM namespace n"
+    " JOIN retention_policy p ON p.namespace_id = n.id AND p.prefix = '' WHERE "
 )
 
 
 def _view(row: Row) -> NamespaceView:
-    number, name, created_at, shares_default, demands_reason, on_expired, default = row
-    return NamespaceView(
-        number,
-        name,
-        created_at,
-        bool(shares_default),
-        bool(demands_reason),
-        on_expired,
-        default is not None,
-    )
+    number, name, created_at, shares_default, demands_reason, *policy, default = row
+    rules = (bool(shares_default), bool(demands_reason))
+    return NamespaceView(*(number, name, created_at, *rules, *policy, default is not None))
 
 
 def _find(db: Database, person: Person, name: str) -> NamespaceView:
-    row = db.row(f"SELECT {_COLUMNS} FROM namespace n WHERE n.name = %s", (name,))
+    row = db.row(f"{_NAMESPACES} n.name = %s", (name,))
     if row is None or not person.may(Right.MANAGE_NAMESPACES, name):
         raise NotFound("there is no such namespace")
     return _view(row)
