@@ -47,6 +47,11 @@ class PreviewView:
     wanted: SessionFilter | None
     valid_until: int
 
+    @property
+    def is_large(self) -> bool:
+        """Tell whether its purge waits for cleanup, and can be cancelled until then."""
+        return self.sessions > MOST_SESSIONS_AT_ONCE or self.messages > MOST_MESSAGES_AT_ONCE
+
 
 def preview(
     *,
@@ -274,11 +279,7 @@ def execute(
         about, counts = About("receipt", receipt), {"sessions": shown.sessions}
         entry = Entry(act.actor, AuditAct.PURGE_EXECUTE, shown.namespace, about, counts)
         write_entry(db, entry, moment)
-        waits = (
-            shown.sessions > MOST_SESSIONS_AT_ONCE
-            or shown.messages > MOST_MESSAGES_AT_ONCE
-            or (seconds is not None and seconds <= 0)
-        )
+        waits = shown.is_large or (seconds is not None and seconds <= 0)
         return receipt, row[0], waits
 
     receipt, namespace_id, waits = engine().write(begin)

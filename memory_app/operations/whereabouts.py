@@ -23,7 +23,8 @@ class SubjectAt:
     """What one namespace keeps about a person, and what somebody may do with it.
 
     `closed` sessions are being purged, or restricted by a hold after an erasure; they are in no
-    other number. `log_name` is how the audit log names the person. Times are moments.
+    other number. `log_name` is how the audit log names the person, for those who read it there.
+    Times are moments.
     """
 
     namespace: str
@@ -34,7 +35,7 @@ class SubjectAt:
     closed: int
     first_at: int | None
     last_at: int | None
-    log_name: str
+    log_name: str | None
     may_export: bool
     may_erase: bool
 
@@ -130,6 +131,7 @@ def _count(db: Database, person: Person, places: Sequence[Place], user_id: str) 
 
 
 def _at(person: Person, place: Place, user_id: str, row: Row) -> SubjectAt:
+    reads_log = person.may(Right.READ_AUDIT, place.name)
     sessions, messages, size, held, closed = (int(number) for number in row[1:6])
     return SubjectAt(
         namespace=place.name,
@@ -140,7 +142,7 @@ def _at(person: Person, place: Place, user_id: str, row: Row) -> SubjectAt:
         closed=closed,
         first_at=row[6],
         last_at=row[7],
-        log_name=subject_name(place.id, user_id),
+        log_name=subject_name(place.id, user_id) if reads_log else None,
         may_export=person.holds(Right.EXPORT, place.name),
         may_erase=person.holds(Right.ERASE, place.name),
     )

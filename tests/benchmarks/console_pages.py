@@ -49,6 +49,11 @@ PAGES: Final = (
     Page("a prefix with its preview", "/policies/change/?namespace=bench&prefix=org-1/"),
     Page("namespaces", "/namespaces/"),
     Page("keys", "/keys/"),
+    Page("audit log", "/audit/"),
+    Page("audit log, an act that is rare", "/audit/?act=database.restore"),
+    Page("receipts", "/receipts/"),
+    Page("purges", "/purges/"),
+    Page("a data subject of whom nothing is there", "/subjects/?user_id=user-1"),
 )
 
 

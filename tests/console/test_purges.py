@@ -142,6 +142,7 @@ def test_what_a_hold_or_a_message_changed_meanwhile_stays_and_is_counted(
 
 @pytest.mark.usefixtures("_large")
 def test_a_large_purge_waits_shows_how_far_it_is_and_ends_in_its_receipt(petra: Client) -> None:
+    assert "removed by the next cleanup" in petra.get(preview(petra)).text
     where = execute(petra)["Location"]
     assert re.fullmatch(r"/purges/prg_[0-9a-f]{32}/", where)
     waiting = petra.get(where, headers=PART).text

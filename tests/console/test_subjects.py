@@ -107,6 +107,10 @@ def test_an_export_has_every_session_and_is_entered_without_the_user_id(petra: C
     entry = AuditEntry.objects.get(act="subject.export")
     assert (entry.actor, json.loads(entry.counts)) == ("petra", {"messages": 8, "sessions": 2})
     assert entry.object_id != "ann"
+    found = petra.get("/subjects/?user_id=ann").text
+    log = re.search(r'href="(/audit/\?object=[0-9a-f]+)"', found)
+    assert log is not None
+    assert "Exported a data subject" in petra.get(log.group(1)).text
 
 
 def test_an_export_asks_for_a_reason_where_one_is_demanded(petra: Client) -> None:
