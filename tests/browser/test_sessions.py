@@ -318,7 +318,7 @@ def test_viewers_have_nothing_to_select_or_press(
     page = as_person(Role.VIEWER)
     page.goto(f"{live_server.url}/sessions/")
     expect(page.locator("tbody tr")).to_have_count(1)
-    expect(page.locator("input[type=checkbox], .bulk")).to_have_count(0)
+    expect(page.locator("main form input[name=sel], [data-select-all], .bulk")).to_have_count(0)
     page.get_by_role("link", name="org-1/ann").click()
     expect(page.get_by_text("Its content is not yours to read")).to_be_visible()
     expect(page.locator("main .actions button")).to_have_count(0)
