@@ -44,6 +44,7 @@ PAGES = [
     Screen("no-runs", "/runs/"),
     Screen("runs", scenes.runs),
     Screen("run", scenes.one_run),
+    Screen("settings", "/settings/", role=Role.ADMINISTRATOR),
     Screen("jump", "/jump/?q="),
     Screen("jump-nowhere", "/jump/?q=nowhere-at-all"),
     Screen("no-sessions", "/sessions/"),
