@@ -149,13 +149,13 @@ def _count_overdue(db: Database, namespaces: Sequence[int], now: int) -> Some:
 
 
 def _count_expiring(db: Database, namespaces: Sequence[int], now: int) -> Some:
-    """Count what expires within 24 hours."""
+    """Count what expires within 24 hours, from the index alone: ended sessions are past theirs."""
     if not namespaces:
         return Some()
     row = db.row(
         "SELECT count(*), min(d.expires_at) FROM (SELECT s.expires_at FROM agent_session s"
         f" WHERE s.namespace_id IN ({_marks(namespaces)}) AND s.expires_at > %s"
-        " AND s.expires_at <= %s AND s.ended_at IS NULL LIMIT %s) AS d",
+        " AND s.expires_at <= %s LIMIT %s) AS d",
         (*namespaces, now, now + DAY, CAP + 1),
     )
     return _some(row)

@@ -16,6 +16,7 @@ django.setup()
 
 from django.test import Client  # noqa: E402
 
+from memory_app.operations.cleaning import clean_up  # noqa: E402
 from memory_app.operations.recording import Recording, add_events  # noqa: E402
 from tests.benchmarks.fill import TEXT  # noqa: E402
 from tests.counting import counted_statements  # noqa: E402
@@ -33,6 +34,9 @@ class Page(NamedTuple):
 
 # Each page of the console that shows what grows without bound: add yours as a line.
 PAGES: Final = (
+    Page("overview", "/overview/"),
+    Page("cleanup runs", "/runs/"),
+    Page("jump, by a prefix of many", "/jump/?q=org-1/"),
     Page("sessions", "/sessions/"),
     Page("sessions, the active ones", "/sessions/?status=active"),
     Page("sessions, the expired ones", "/sessions/?status=expired"),
@@ -97,6 +101,8 @@ def measure(client: Client, page: Page, rounds: int) -> tuple[str, float, float,
 def main() -> None:
     client = signed_in("bench", privacy_officer="*", administrator="*")
     client.defaults["HTTP_HOST"] = "127.0.0.1"
+    # As `serve` does every five minutes: the overview shows what a run has counted.
+    clean_up()
     for page in (*PAGES, *of_a_long_session()):
         print(json.dumps(measure(client, page, int(sys.argv[1]))), flush=True)
 
