@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from memory_app.models import AuditAct, AuditEntry, Namespace, Operator
+from memory_app.models import AuditAct, AuditEntry, Namespace, Operator, RetentionPolicy
 from memory_app.moments import DAY
 from memory_app.operations.attesting import checkpoints_path, write_checkpoint
 from memory_app.operations.auditing import About, Entry, write_entries
 from memory_app.operations.keys import Caller
+from memory_app.operations.policies import PolicyChange, set_policy
 from memory_app.operations.purging import delete_session
 from memory_app.storage import engine
 from tests.console.scenes import PART, SECRETS, person, scene
@@ -174,6 +175,19 @@ def test_an_administrator_reads_acts_and_meets_no_content(agent: Caller, petra: 
     assert f'href="/sessions/{uid}/"' not in shown
     for secret in (*SECRETS, "org-1/ann"):
         assert secret not in shown
+
+
+def test_ones_own_entries_of_a_former_role_name_nothing_of_that_namespace(agent: Caller) -> None:
+    make_caller("claims")
+    change = PolicyChange(namespace="claims", prefix="org-1/", idle_for=DAY)
+    set_policy(change=change, confirmed=True)
+    number = RetentionPolicy.objects.get(prefix="org-1/").pk
+    about = About("policy", str(number))
+    enter("adam", AuditAct.POLICY_SET, namespace="claims", about=about)
+    shown = person("administrator", "support", "adam").get("/audit/").text
+    assert "Set a retention policy" in shown
+    assert "org-1/" not in shown
+    assert "claims org-1/" in person("administrator", "claims", "ada").get("/audit/").text
 
 
 def test_another_namespace_stays_unseen(agent: Caller) -> None:
