@@ -117,8 +117,8 @@ def test_rows_with_content_are_deleted_in_one_module_only() -> None:
         ("memory_app.operations.changing", "session_facet"),
         ("memory_app.operations.closing", "preview"),
         ("memory_app.operations.closing", "previewed_session"),
-        ("memory_app.operations.previewing", "preview"),
-        ("memory_app.operations.previewing", "previewed_session"),
+        ("memory_app.operations.fixing", "preview"),
+        ("memory_app.operations.fixing", "previewed_session"),
         # The index forgets words when it is told to; what waits for it are numbers.
         ("memory_app.storage.pending", "search_pending"),
         ("memory_app.storage.postgresql_search", "search_document"),

@@ -16,7 +16,8 @@ from memory_app.operations.applying import finish_policies
 from memory_app.operations.attesting import keep_audit_log
 from memory_app.operations.enforcing import Enforcement
 from memory_app.operations.falling_due import Due, Found, add_up, count_due, find_namespaces
-from memory_app.operations.previewing import VALID_FOR, forget_previews
+from memory_app.operations.fixing import forget_previews
+from memory_app.operations.previewing import VALID_FOR
 from memory_app.operations.purging import count_queued, finish_purges
 from memory_app.operations.scrubbing import Scrubbing, look_whether_due, scrub
 from memory_app.operations.tallying import count_namespaces
@@ -90,7 +91,8 @@ def clean_up(
         left = progress.is_over() and engine().read(lambda db: count_queued(db, namespace))
         progress.complete = whole and not left
         # What one nobody used shows may be content as well.
-        engine().write(lambda db: forget_previews(db, (now or db.now()) - VALID_FOR))
+        moment = now or engine().read(lambda db: db.now())
+        forget_previews(before=moment - VALID_FOR)
         if progress.complete and (may_scrub or scrub_now):
             progress.scrubbing = scrub(asked=scrub_now, now=now)
         else:

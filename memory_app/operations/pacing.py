@@ -14,6 +14,8 @@ _TARGET_SECONDS: Final = 0.03
 # How much the first step does, before anything was measured, and any step at most.
 FIRST: Final = 2_000
 _MOST: Final = 50_000
+# Of fewer, a transaction itself is most of the cost: it would get smaller and smaller for nothing.
+_LEAST: Final = 200
 # What took longer than this is followed by a pause, in which whoever waits gets the database.
 _NOTICED_SECONDS: Final = 0.01
 _PAUSE_SECONDS: Final = 0.003
@@ -44,6 +46,6 @@ class Pace:
     def _learn(self, units: int, seconds: float) -> None:
         fitting = int(units * _TARGET_SECONDS / max(seconds, 1e-6))
         if seconds > _TARGET_SECONDS:
-            self.size = max(1, min(fitting, self.size))
+            self.size = max(_LEAST, min(fitting, self.size))
         elif units > self.size // 2:
             self.size = max(self.size, min(fitting, self.size * 2, _MOST))

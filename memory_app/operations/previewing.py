@@ -12,12 +12,12 @@ from memory_app.operations import purging
 from memory_app.operations.auditing import About, Entry, write_entry
 from memory_app.operations.browsing import SessionFilter, where
 from memory_app.operations.closing import keep_filter, read_filter
+from memory_app.operations.fixing import fix_all, forget_previews, measure
 from memory_app.operations.journal import file_removals
 from memory_app.operations.keys import Caller
 from memory_app.operations.receipts import Act, ReceiptView, open_receipt, read_receipt
 from memory_app.operations.rights import Person, Right
 from memory_app.storage import Database, engine
-from memory_app.storage.statements import HELD
 
 Actor = Person | Caller
 
@@ -27,9 +27,6 @@ MOST_MESSAGES_AT_ONCE: Final = 50_000
 VALID_FOR: Final = 60 * 60 * moments.SECOND
 MAX_REASON: Final = 500
 MAX_CHOSEN: Final = 1_000
-
-# How many sessions one transaction fixes.
-_AT_ONCE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +81,10 @@ def preview(
         parameters: list[Any] = [namespace_id, *uids]
     else:
         conditions, parameters = where(wanted, namespace_id, moment)
-    _fix_all(token, conditions, parameters)
-    engine().write(lambda db: _measure(db, token, moment))
+    # A preview may name people and hold content: what nobody used goes with the next one.
+    forget_previews(before=moment - VALID_FOR)
+    fix_all(token, conditions, parameters)
+    measure(token, moment)
     return read_preview(actor=actor, token=token, right=right, now=moment)
 
 
@@ -123,8 +122,6 @@ def _open(
         # What is counted by its content tells of that content.
         actor.require(Right.READ_CONTENT, namespace)
     assert row is not None, "nobody has a right in a namespace that is not there"
-    # A preview may name people and hold content: what nobody used goes with the next one.
-    forget_previews(db, moment - VALID_FOR)
     db.run(
         "INSERT INTO preview (id, namespace_id, actor, wanted, created_at, sessions, messages,"
         " size_bytes, held) VALUES (%s, %s, %s, %s, %s, 0, 0, 0, 0)",
@@ -148,62 +145,6 @@ def require_right(actor: Actor, namespace: str, right: Right) -> None:
 def name_of(actor: Actor) -> str:
     """Return how a receipt names whoever acts."""
     return actor.username if isinstance(actor, Person) else f"key {actor.prefix}"
-
-
-def forget_previews(db: Database, before: int) -> None:
-    """Remove previews that were made before a moment and never used."""
-    old = "SELECT id FROM preview WHERE created_at < %s AND receipt IS NULL"
-    db.run(f"DELETE FROM previewed_session WHERE preview_id IN ({old})", (before,))
-    db.run("DELETE FROM preview WHERE created_at < %s AND receipt IS NULL", (before,))
-
-
-def _fix_all(token: str, conditions: str, parameters: Sequence[Any]) -> None:
-    """Enter the sessions of a set, some at a time, so that no writer waits for all of them."""
-
-    def some(last: int) -> int | None:
-        return engine().write(lambda db: _fix(db, token, conditions, parameters, last))
-
-    last: int | None = 0
-    while last is not None:
-        last = some(last)
-
-
-def _fix(
-    db: Database, token: str, conditions: str, parameters: Sequence[Any], last: int
-) -> int | None:
-    """Enter the next sessions of a set; return the number of the last, or None when all are."""
-    fixed = db.run(
-        "INSERT INTO previewed_session"
-        " (preview_id, number, revision, last_activity_at, expires_at, has_ended)"
-        " SELECT CAST(%s AS text), s.id, s.revision, s.last_activity_at, s.expires_at,"
-        f" s.ended_at IS NOT NULL FROM agent_session s WHERE {conditions}"
-        " AND s.purge_receipt IS NULL AND s.id > %s ORDER BY s.id LIMIT %s",
-        (token, *parameters, last, _AT_ONCE),
-    )
-    if fixed < _AT_ONCE:
-        return None
-    row = db.row("SELECT max(number) FROM previewed_session WHERE preview_id = %s", (token,))
-    assert row is not None
-    number: int = row[0]
-    return number
-
-
-def _measure(db: Database, token: str, now: int) -> None:
-    """Note the numbers of a set, as they are shown."""
-    numbers = db.row(
-        "SELECT count(*), coalesce(sum(s.message_count), 0), coalesce(sum(s.size_bytes), 0),"
-        " min(s.last_activity_at), max(s.last_activity_at),"
-        f" coalesce(sum(CASE WHEN {HELD} OR s.purge_not_before > %s THEN 1 ELSE 0 END), 0)"
-        " FROM previewed_session p"
-        " JOIN agent_session s ON s.id = p.number WHERE p.preview_id = %s",
-        (now, token),
-    )
-    assert numbers is not None
-    db.run(
-        "UPDATE preview SET sessions = %s, messages = %s, size_bytes = %s, oldest_at = %s,"
-        " newest_at = %s, held = %s WHERE id = %s",
-        (*map(int, numbers[:3]), *numbers[3:5], int(numbers[5]), token),
-    )
 
 
 def read_preview(

@@ -83,12 +83,11 @@ def _hide(
     """Close the sessions at every door under a receipt of their own."""
     act = Act(caller.namespace_id, ReceiptKind.DELETION, caller.name)
     receipt = open_receipt(db, act, len(sessions), now)
-    for number, _ in sessions:
-        db.run(
-            "UPDATE agent_session SET ended_at = coalesce(ended_at, %s), purge_receipt = %s"
-            " WHERE id = %s",
-            (now, receipt, number),
-        )
+    db.run(
+        "UPDATE agent_session SET ended_at = coalesce(ended_at, %s), purge_receipt = %s"
+        " WHERE id {among}",
+        (now, receipt, db.array([number for number, _ in sessions])),
+    )
     enter_subjects(db, receipt, caller.namespace_id, [(session_id, one) for _, one in sessions])
     return receipt
 

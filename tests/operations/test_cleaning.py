@@ -170,6 +170,7 @@ def test_what_a_run_purges_is_on_a_receipt_that_was_open(monkeypatch: pytest.Mon
     ann = make_caller()
     for number in range(6):
         make_session(ann, f"chat-{number}", "Hi", now=NOW)
+    in_batches_of(12, monkeypatch)
     purge_some, finished = Enforcement._purge_some, list[str]()
 
     def finished_by_another(work: Enforcement, *arguments: Any) -> Any:

@@ -4,7 +4,7 @@ import pytest
 
 from memory_app.errors import Forbidden, Invalid, NotFound, PreviewStale
 from memory_app.moments import DAY, SECOND, process_clock
-from memory_app.operations import intervening, previewing, purging
+from memory_app.operations import fixing, intervening, previewing, purging
 from memory_app.operations.browsing import SessionFilter
 from memory_app.operations.intervening import Chosen
 from memory_app.operations.keys import Caller
@@ -220,7 +220,7 @@ def test_a_purge_that_was_stopped_is_finished_by_the_next_cleanup(
 def test_the_filter_is_fixed_in_batches(
     agent: Caller, petra: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(previewing, "_AT_ONCE", 2)
+    monkeypatch.setattr(fixing, "_AT_ONCE", 2)
     begin(agent, "a", "b", "c", "d", "e")
     preview = fix(petra)
     assert preview.sessions == 5
