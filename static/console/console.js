@@ -332,7 +332,10 @@
     "]": () => find("[data-key=']']")?.click(),
     n: () => find("[data-key=n]")?.click(),
     N: () => find("[data-key=N]")?.click(),
-    c: () => find("[data-copy], [data-copy-from]", document.activeElement?.closest("[data-row]") || document)?.click(),
+    c: () => {
+      const row = document.activeElement?.closest("[data-row]");
+      (row ? find("[data-copy], [data-copy-from]", row) : find("[data-copy]"))?.click();
+    },
   };
 
   document.addEventListener("keydown", (event) => {

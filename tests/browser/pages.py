@@ -61,6 +61,8 @@ PAGES = [
     Screen("saved-views", list_scenes.views),
     Screen("no-saved-views", "/sessions/views/"),
     Screen("session", scenes.one),
+    Screen("session-of-long-names", scenes.long_names),
+    Screen("empty-session", scenes.empty),
     Screen("session-of-a-viewer", scenes.one, role=Role.VIEWER),
     Screen("closed-session", scenes.closed),
     Screen("reason", scenes.asked_why),

@@ -148,6 +148,36 @@ def asked_why(monkeypatch: Monkeypatch) -> str:
     return "/reasons/?namespace=support&next=/sessions/"
 
 
+def long_names(_: Monkeypatch) -> str:
+    """Begin a session whose every name is as long as it may be; return where its page is."""
+    agent = make_caller("support")
+    began = begin_session(
+        agent,
+        "i" * 512,
+        user_id="u" * 512,
+        title="T" * 200,
+        tags=[f"{number:02}" + "t" * 62 for number in range(32)],
+        metadata={"k" * 400: "v" * 400},
+        state={"s" * 400: {"t" * 400: "w" * 400}},
+    )
+    hold = NewHold(
+        namespace="support",
+        kind=HoldKind.SESSION,
+        target="i" * 512,
+        matter="M" * 200,
+        reason="R" * 500,
+    )
+    place_hold(hold=hold)
+    return f"/sessions/{began.session.uid}/?from="
+
+
+def empty(_: Monkeypatch) -> str:
+    """Begin a session without messages that has expired; return where its page is."""
+    agent = make_caller("support")
+    began = begin_session(agent, "org-1/nothing", now=process_clock() - 31 * DAY)
+    return f"/sessions/{began.session.uid}/"
+
+
 def states(monkeypatch: Monkeypatch) -> str:
     """Return where two states of a session are compared."""
     return f"{one(monkeypatch)}states/"

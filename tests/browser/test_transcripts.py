@@ -133,6 +133,17 @@ def test_one_steps_through_messages_and_results_by_keys(visit: Open, agent: Call
     assert page.evaluate(here) == "m-3"
 
 
+def test_a_key_copies_the_id_or_the_message_one_is_at(visit: Open, agent: Caller) -> None:
+    page = visit(f"/sessions/{scene(agent)}/")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.keyboard.press("c")
+    expect(page.locator("#live")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "org-1/ann"
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    page.wait_for_function("navigator.clipboard.readText().then(text => text === 'WordsOfAnn')")
+
+
 def test_keys_lead_to_the_sessions_beside_in_the_list(visit: Open, agent: Caller) -> None:
     for number in range(3):
         make_session(agent, f"chat-{number}", f"Question {number}")
