@@ -39,9 +39,10 @@ def test_the_pages_lead_to_the_first_message_in_under_three_minutes(
         either.get_by_label("Name").fill(printed(told, "name"))
         either.get_by_label("Password").fill(printed(told, "password"))
         either.get_by_role("button", name="Sign in").click()
+        expect(either.get_by_role("heading", name="Let the first agent in")).to_be_visible()
+        look(either, "first-steps")
         either.get_by_role("navigation").get_by_role("link", name="Sessions").first.click()
         expect(either.get_by_text("No sessions yet")).to_be_visible()
-        look(either, "first-steps")
         either.get_by_role("link", name="Make an API key").click()
         either.get_by_label("Label").fill("my agent")
         either.get_by_role("button", name="Make the key").click()
@@ -53,5 +54,8 @@ def test_the_pages_lead_to_the_first_message_in_under_three_minutes(
         look(either, "first-message")
         either.get_by_role("link", name="Open the session hello").click()
         expect(either.locator("#m-1").get_by_text("Hello, Lethe")).to_be_visible()
+        either.goto(server.url)
+        expect(either.get_by_role("heading", name="Overview")).to_be_visible()
+        expect(either.get_by_role("heading", name="Let the first agent in")).to_have_count(0)
     assert time.monotonic() - begun < MOST_SECONDS
     assert problems == []
