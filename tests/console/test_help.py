@@ -64,6 +64,12 @@ def test_the_keyboard_page_names_the_keys_that_the_console_handles_and_no_others
     article = page[page.index("<article") : page.index("</article>")]
     # What follows `g` are the pages of the side bar.
     article = re.sub(r'<span class="pair">.*?</span>', "", article)
+    with_ctrl = set(re.findall(r"<kbd>Ctrl</kbd> <kbd>(.)</kbd>", article))
+    handled_with_ctrl = re.findall(
+        r'event\.key\.toLowerCase\(\) === "(\w)" && \(event\.ctrlKey', script
+    )
+    assert {key.lower() for key in with_ctrl} == set(handled_with_ctrl)
+    article = re.sub(r"<kbd>Ctrl</kbd> <kbd>.</kbd>", "", article)
     named = set(re.findall(r"<kbd>(.)</kbd>", article))
     assert named == keys
     assert len(keys) > 15
