@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from memory_app.operations.keys import Caller
 from tests.browser.conftest import SignIn, admit
-from tests.factories import make_caller, make_session
+from tests.factories import begin_session, make_caller, make_session
 from tests.people import make_person
 
 Open = Callable[[str], Page]
@@ -239,3 +239,25 @@ def test_ids_are_browsed_level_by_level(visit: Open, agent: Caller) -> None:
         "link", name="Any id"
     ).click()
     expect(page.locator("tbody tr")).to_have_count(3)
+
+
+def test_the_filter_box_suggests_what_it_can_go_on_with(visit: Open, agent: Caller) -> None:
+    begin_session(agent, "org-1/ann", user_id="anna")
+    page = visit("/sessions/")
+    page.locator("#q").fill("user:a")
+    expect(page.locator("#suggestions option")).to_have_attribute("value", "user:anna")
+    page.locator("#q").fill("user:")
+    expect(page.get_by_role("alert")).to_contain_text("User: needs a value")
+    expect(page.locator("#suggestions option")).to_have_count(1)
+    expect(page.locator("tbody tr")).to_have_count(0)
+
+
+def test_one_goes_back_from_an_act_in_one_step(visit: Open, agent: Caller) -> None:
+    chats(agent, 2)
+    page = visit("/holds/")
+    page.goto(page.url.replace("/holds/", "/sessions/"))
+    select(page, "chat-0")
+    bulk(page, "Expire")
+    expect(page.locator(".badge-expired")).to_have_count(1)
+    page.go_back()
+    expect(page).to_have_url(re.compile("/holds/$"))

@@ -89,6 +89,14 @@ def test_typing_on_corrects_the_address_instead_of_adding_to_the_history(olga: C
     assert "HX-Push-Url" in answer
 
 
+def test_an_act_is_no_step_in_the_history(olga: Client) -> None:
+    now = {"HX-Current-URL": "http://testserver/sessions/?q=user%3Aann"}
+    form = {"do": "clear", "query": "q=user%3Aann"}
+    answer = olga.post("/sessions/act/", form, headers=PART | now)
+    assert answer.status_code == 200
+    assert not {"HX-Push-Url", "HX-Replace-Url"} & set(answer.headers)
+
+
 def test_a_page_that_refreshes_itself_leaves_the_address_alone(olga: Client) -> None:
     answer = olga.get("/sessions/?q=user:ann", headers=PART | {"HX-Tick": "true"})
     assert answer.status_code == 200

@@ -146,7 +146,12 @@ def url(asked: Asked, *, page: bool = False, chosen: PreviewView | None = None) 
 
 
 def _history(request: HttpRequest, url: str) -> tuple[str | None, str | None]:
-    """Make a new entry in the history for a new question; typing on only corrects the last."""
+    """Make a new entry in the history for a new question; typing on only corrects the last.
+
+    After an act the same question is answered again, which is no step to go back from.
+    """
+    if page.open_page(request) == url:
+        return None, None
     now, then = _question(page.open_page(request)), _question(url)
     typing_on = bool(now.pop("q", "")) & bool(then.pop("q", ""))
     return (None, url) if typing_on and now == then else (url, None)
