@@ -41,6 +41,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "hold.place": Words("Placed a hold", "lock"),
     "hold.release": Words("Released a hold", "lock-open"),
     "policy.set": Words("Set a retention policy", "clock-hour-4"),
+    "policy.remove": Words("Removed a retention policy", "clock-x"),
     "person.create": Words("Added a person", "user"),
     "person.reset": Words("Reset a sign-in", "refresh"),
     "person.sign_in": Words("Signed in", "login"),

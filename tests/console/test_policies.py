@@ -150,6 +150,7 @@ def test_the_policy_of_a_prefix_is_removed_and_its_sessions_follow_the_next(
     assert RetentionPolicy.objects.get().prefix == ""
     assert AgentSession.objects.get().idle_for == 30 * DAY
     assert AuditEntry.objects.filter(act="policy.remove", actor="adam").count() == 1
+    assert "Removed a retention policy" in adam.get("/audit/").text
     assert adam.get(where).status_code == 404
 
 
