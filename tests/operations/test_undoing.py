@@ -130,7 +130,9 @@ def test_a_set_goes_on_standing_for_its_sessions_after_an_act(agent: Caller, pet
     done = intervening.restore_sessions(person=petra, chosen=chosen, now=NOW + SECOND)
     assert (len(done.done), done.left) == (3, {})
     expire(petra, chosen, NOW + 2 * SECOND)
-    receipt = previewing.execute(actor=petra, token=fixed.token, reason="Over", now=NOW + 3)
+    receipt = previewing.execute(
+        actor=petra, token=fixed.token, reason="Over", now=NOW + 3 * SECOND
+    )
     assert receipt.counts["sessions"] == 3
 
 
