@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run demo test check format bench prove
+.PHONY: help run demo test check format bench prove tour pictures
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,12 @@ prove: .venv/dev ## The long form of the tests that need one: kills, races, eras
 		$(BIN)/python -m pytest tests/reliability tests/api/test_purges.py --dist each \
 		--tx popen//env:LETHE_TEST_DATABASE=sqlite \
 		--tx popen//env:LETHE_TEST_DATABASE=postgresql
+
+tour: .venv/dev ## Look at every page: ten pictures of each in test-results/tour
+	@$(BIN)/python -m pytest -q tests/browser/test_every_page.py -k accessible
+
+pictures: .venv/dev ## Take the README's pictures again
+	@$(BIN)/python -m tools.take_screenshots
 
 format: .venv/dev ## Format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -13,6 +13,8 @@ from tests.served import ROOT, free_port, manage, new_environment, wait_until_up
 
 FOLDER = ROOT / "docs" / "screenshots"
 NAME = "ann"
+# For the overview to have something to show.
+_RUNS = 4
 
 
 def main() -> None:
@@ -22,6 +24,8 @@ def main() -> None:
         environment = new_environment(Path(folder) / "data", None)
         manage(environment, "migrate", "--verbosity", "0")
         manage(environment, "demo")
+        for _ in range(_RUNS):
+            manage(environment, "cleanup")
         password = manage(environment, "create_operator", NAME, "--role", "privacy_officer").strip()
         url = f"http://127.0.0.1:{free_port()}"
         command = ["manage.py", "serve", "--no-cleanup", "--bind", url.removeprefix("http://")]
@@ -42,6 +46,8 @@ def main() -> None:
 
 def _visit(browser: Browser, url: str, password: str) -> None:
     light = _sign_in(browser, url, password, "light", 1440)
+    _picture(light, "overview")
+    light.goto(f"{url}/sessions/")
     _picture(light, "sessions")
     light.goto(f"{url}/sessions/?q=tag:coffee")
     light.locator("table tbody tr a").first.click()
@@ -66,7 +72,7 @@ def _sign_in(browser: Browser, url: str, password: str, scheme: str, width: int)
     page.fill("input[name=username]", NAME)
     page.fill("input[name=password]", password)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/sessions/**")
+    page.wait_for_url("**/overview/**")
     return page
 
 

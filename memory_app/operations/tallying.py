@@ -118,7 +118,8 @@ _COUNT: Final = (
     " sum(c.message_count), sum(c.size_bytes) FROM (SELECT s.namespace_id, s.message_count,"
     " s.size_bytes, CASE WHEN s.purge_receipt IS NULL THEN 0 ELSE 1 END AS is_closed,"
     " CASE WHEN s.purge_receipt IS NULL AND s.expires_at > %s THEN 1 ELSE 0 END AS is_live"
-    " FROM agent_session s WHERE {{unindexed}}s.namespace_id IN ({marks})) AS c GROUP BY 1"
+    " FROM agent_session s WHERE {{unindexed}}s.namespace_id IN ({marks})) AS c"
+    " GROUP BY {{unindexed}}c.namespace_id"
 )
 
 

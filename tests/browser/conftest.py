@@ -22,6 +22,7 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 HERE = Path(__file__).parent
 LOOKS = HERE.parent.parent / "test-results" / "looks"
+TOUR = LOOKS.with_name("tour")
 AXE = (HERE / "axe.min.js").read_text()
 CHROMIUM = os.environ.get("LETHE_CHROMIUM") or shutil.which("chromium")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -155,9 +156,9 @@ def either(request: pytest.FixtureRequest) -> Page:
     return found
 
 
-def look(page: Page, name: str) -> Path:
-    """Write what the page looks like into test-results/looks, for people's eyes."""
-    LOOKS.mkdir(parents=True, exist_ok=True)
-    path = LOOKS / f"{name}.png"
+def look(page: Page, name: str, folder: Path = LOOKS) -> Path:
+    """Write what the page looks like into a folder of test-results, for people's eyes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
     page.screenshot(path=path)
     return path
