@@ -279,7 +279,7 @@ WORKS = {
     "w3": w3,
     "w4": w4,
     "w6": partial(purging.w6, call=call),
-    "w7": partial(purging.w7, adding=adding),
+    "w7": partial(purging.w7, adding=adding, call=call),
 }
 
 if __name__ == "__main__":

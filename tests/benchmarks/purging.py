@@ -3,15 +3,17 @@
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 from tests.benchmarks import fill, load, raw
-from tests.served import ROOT, Served, serving
+from tests.served import Served, manage, serving
 
+T = TypeVar("T")
 Call = Callable[[Served, str, dict[str, Any]], dict[str, Any]]
 Adding = Callable[[Served], Callable[[int], Iterator[bytes]]]
 
@@ -44,51 +46,67 @@ def w6(environment: dict[str, str], asked: argparse.Namespace, call: Call) -> It
         )
 
 
-def w7(environment: dict[str, str], asked: argparse.Namespace, adding: Adding) -> Iterator[str]:
-    """Measure the purge by age of many messages, and of many small sessions, beside a writer."""
+def w7(
+    environment: dict[str, str], asked: argparse.Namespace, adding: Adding, call: Call
+) -> Iterator[str]:
+    """Measure purges of many messages, and of many small sessions, beside a writer."""
+    url = environment["DATABASE_URL"]
     with serving(environment) as served:
         load.run(served.url, 1, 2, adding(served))
         quiet = load.run(served.url, 1, 4 * _SLICE_SECONDS, adding(served))
+        beside = (
+            f"| without a purge p99 {quiet.percentile(0.99):.0f} ms,"
+            f" at most {quiet.percentile(1):.0f} ms | | ≥ 50,000 messages/s, ≤ 100 ms |"
+        )
         for length, messages in ((50, asked.messages), (2, asked.messages // 10)):
-            fill.fill(
-                environment["DATABASE_URL"],
-                sessions=messages // length,
-                messages=length,
-                days_ago=40,
-            )
-            seconds, done, waits = _clean_up(environment, served, adding)
-            sessions, purged = done["sessions"], done["messages"]
-            waits.sort()
+            fill.fill(url, sessions=messages // length, messages=length, days_ago=40)
+            done, waits = _beside(lambda: _clean_up(environment), served, adding)
+            sessions, purged, seconds = done
             yield (
                 f"purge by age, {sessions:,} sessions of {length} messages"
                 f" | {purged / seconds:,.0f} messages/s, {sessions / seconds:,.0f} sessions/s;"
-                f" a writer waits p99 {waits[int(len(waits) * 0.99)] * 1000:.0f} ms,"
-                f" at most {waits[-1] * 1000:.0f} ms"
-                f" | without a purge p99 {quiet.percentile(0.99):.0f} ms,"
-                f" at most {quiet.percentile(1):.0f} ms | | ≥ 50,000 messages/s, ≤ 100 ms |"
+                f" {waits} {beside}"
             )
+        messages = asked.messages // 2
+        fill.fill(url, sessions=messages // 50, messages=50, days_ago=20)
+        total, waits = _beside(lambda: _ask_for_purge(served, call), served, adding)
+        yield f"preview and execute of {total:,} sessions, answered 202 | {waits} {beside}"
+        _, waits = _beside(lambda: _clean_up(environment), served, adding)
+        yield f"the purge itself, of {messages:,} messages, by cleanup | {waits} {beside}"
 
 
-def _clean_up(
-    environment: dict[str, str], served: Served, adding: Adding
-) -> tuple[float, dict[str, int], list[float]]:
-    """Run cleanup beside a writer; return its seconds, what it purged and how long adds took."""
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "cleanup", "--json"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def _beside(work: Callable[[], T], served: Served, adding: Adding) -> tuple[T, str]:
+    """Do something beside a writer; return what came of it, and how long adds took meanwhile."""
     waits: list[float] = []
-    while process.poll() is None:
-        measured = load.run(served.url, 1, _SLICE_SECONDS, adding(served))
-        if measured.statuses.keys() != {201}:
-            sys.exit(f"unexpected answers: {measured.statuses}")
-        waits += measured.latencies
-    output, _ = process.communicate()
-    done = json.loads(output)
-    return done["seconds"], done["purged"], waits
+    with ThreadPoolExecutor(1) as other:
+        working = other.submit(work)
+        while not working.done():
+            measured = load.run(served.url, 1, _SLICE_SECONDS, adding(served))
+            if measured.statuses.keys() != {201}:
+                sys.exit(f"unexpected answers: {measured.statuses}")
+            waits += measured.latencies
+    waits.sort()
+    p99 = waits[int(len(waits) * 0.99)] * 1000
+    said = f"a writer waits p99 {p99:.0f} ms, at most {waits[-1] * 1000:.0f} ms"
+    return working.result(), said
+
+
+def _clean_up(environment: dict[str, str]) -> tuple[int, int, float]:
+    """Run cleanup; return the sessions and messages that were due, and the seconds."""
+    done = json.loads(manage(environment, "cleanup", "--json"))
+    return done["purged"]["sessions"], done["purged"]["messages"], done["seconds"]
+
+
+def _ask_for_purge(served: Served, call: Call) -> int:
+    """Fix what began ten days ago or earlier, and ask for its purge; return how many sessions."""
+    before = datetime.now(UTC) - timedelta(days=10)
+    shown = call(served, "purges/preview", {"filter": {"created_before": before.isoformat()}})
+    asked = {"token": shown["token"], "reason": "Measured"}
+    purge = call(served, "purges/execute", asked)["purge"]
+    if purge["state"] != "queued":
+        sys.exit(f"unexpected answer: {purge}")
+    total: int = purge["total"]
+    return total
 
 
 def _seconds(work: Callable[[], None]) -> float:
