@@ -35,8 +35,7 @@ class SearchPending(models.Model):
     class Meta:
         db_table = "search_pending"
         indexes = [
-            # What is indexed next: what is new before what is imported or made anew.
-            models.Index(fields=["bulk", "id"], name="search_pending_in_turn"),
+            # No other: a line is written with every message, and there are few at any time.
             # What is removed before it was indexed.
             models.Index(fields=["number"], name="search_pending_by_session"),
         ]

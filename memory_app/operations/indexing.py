@@ -7,7 +7,6 @@ batches, off the path of whoever adds them. A process that is killed leaves the 
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -239,17 +238,14 @@ class Standing:
 def index_standing(db: Database) -> Standing:
     """Tell how far the index is behind what is stored."""
     row = db.row("SELECT coalesce(sum(last - first + 1), 0) FROM search_pending WHERE NOT bulk")
-    state = db.row("SELECT version, below FROM search_state WHERE id = 1")
-    rebuilding = (
-        state is None
-        or state[0] != VERSION
-        or state[1] is not None
-        or db.row("SELECT 1 FROM search_pending WHERE bulk LIMIT 1") is not None
+    return Standing(int(row[0]) if row else 0, is_rebuilding(db))
+
+
+def is_rebuilding(db: Database) -> bool:
+    """Tell whether words of older messages may be missing, or of another version."""
+    row = db.row(
+        "SELECT (SELECT count(*) FROM search_state WHERE id = 1 AND version = %s"
+        " AND below IS NULL), EXISTS (SELECT 1 FROM search_pending WHERE bulk)",
+        (VERSION,),
     )
-    return Standing(int(row[0]) if row else 0, rebuilding)
-
-
-def index_in_the_background() -> None:
-    """Index what waits, when nothing is in the way: for those who come by anyway."""
-    with suppress(Refusal):
-        index_pending(seconds=PAUSE)
+    return row is None or not row[0] or bool(row[1])

@@ -16,7 +16,7 @@ from memory_app.models.snapshot import Event
 from memory_app.operations.browsing import SessionFilter, prefix_end, where
 from memory_app.operations.cursors import read_cursor, write_cursor
 from memory_app.operations.excerpting import Excerpt, Marker
-from memory_app.operations.indexing import index_standing
+from memory_app.operations.indexing import is_rebuilding
 from memory_app.operations.keys import Caller
 from memory_app.operations.wording import (
     role_facet,
@@ -153,7 +153,7 @@ def run(
         moment = now or db.now()
         find = _newest if question.sort == "newest" else _best
         page = find(db, question, namespaces, place, moment)
-        return page, index_standing(db).rebuilding, moment
+        return page, is_rebuilding(db), moment
 
     page, rebuilding, moment = engine().read(work)
     following = write_cursor(page.following, scope) if page.following else None

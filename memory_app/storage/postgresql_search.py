@@ -32,6 +32,9 @@ DROP: Final = "DROP INDEX search_words"
 
 # Each era has its own look into the index. As one long OR, or with the order inside, the planner
 # may read the table instead: it has no statistics, on purpose. JIT costs more than the search.
+_PREPARE: Final = (
+    "SELECT set_config('jit', 'off', true), coalesce(max(docid), -1) FROM search_document"
+)
 _HITS: Final = """
     WITH hit AS MATERIALIZED (
         SELECT d.docid, d.message_key FROM unnest(%s::text[]) AS era(query)
@@ -76,8 +79,8 @@ class PostgreSQLSearch(SearchIndex):
         self, db: Database, namespaces: Sequence[int], wanted: Wanted, before: int | None
     ) -> Iterator[Hit]:
         """Yield the messages that have the words, era after era."""
-        db.run("SET LOCAL jit = off")
-        beyond = self.last_number(db) + 1 if before is None else before
+        row = db.row(_PREPARE)
+        beyond = (int(row[1]) + 1 if row else 0) if before is None else before
         era, width = (beyond - 1) >> _ERA_BITS, _FIRST
         while era >= 0:
             lowest = max(era - width + 1, 0)

@@ -1,6 +1,6 @@
 """Measure the works of the product against raw statements and an empty view, in one run.
 
-    python -m tests.benchmarks [--engines sqlite,postgresql] [--works w1,w2,w3,w4,w6,w7]
+    python -m tests.benchmarks [--engines sqlite,postgresql] [--works w1,w2,w3,w4,w5,w6,w7]
         [--rounds 5] [--seconds 1.5] [--sessions 1000000] [--messages 1000000]
 
 Arms take turns, several rounds, and medians are shown: the machine's own speed cancels out in the
@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import console, fill, load, purging, raw
+from tests.benchmarks import console, fill, load, purging, raw, searching
 from tests.benchmarks.load import Measured
 from tests.served import Served, manage, new_environment, serving
 
@@ -31,7 +31,7 @@ _unique = itertools.count(int(time.time() * 1e6))
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--engines", default="sqlite,postgresql")
-    parser.add_argument("--works", default="w1,w2,w3,w4,w6,w7")
+    parser.add_argument("--works", default="w1,w2,w3,w4,w5,w6,w7")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--sessions", type=int, default=1_000_000)
@@ -278,6 +278,7 @@ WORKS = {
     "w2": w2,
     "w3": w3,
     "w4": w4,
+    "w5": partial(searching.w5, call=call),
     "w6": partial(purging.w6, call=call),
     "w7": partial(purging.w7, adding=adding, call=call),
 }

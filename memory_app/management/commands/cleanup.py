@@ -13,6 +13,7 @@ from memory_app.errors import Refusal, StorageFull, Unavailable
 from memory_app.management.command import DoneInPart, LetheCommand, WrongUsage, duration
 from memory_app.moments import DAY, SECOND
 from memory_app.operations.cleaning import BATCH_SIZE, CleanedUp, clean_up
+from memory_app.operations.indexing import index_pending
 from memory_app.operations.purging import finish_purges
 from memory_app.operations.scrubbing import Scrubbing, seconds_until_window
 
@@ -93,6 +94,8 @@ class Command(LetheCommand):
             with suppress(Refusal):
                 if not options["dry_run"]:
                     finish_purges(namespace=options["namespace"], queued_only=True)
+                    # Where something else than `serve` answers, nobody else indexes.
+                    index_pending(seconds=_LOOK_SECONDS)
 
     def _run(self, options: dict[str, Any]) -> None:
         done = clean_up(
