@@ -20,6 +20,7 @@ from memory_app.models import (
     Message,
     Namespace,
     Operator,
+    Purge,
     RetentionPolicy,
 )
 from memory_app.moments import DAY
@@ -93,7 +94,22 @@ FORMS: dict[str, dict[str, str]] = {
     "console:act_on_person deactivate": {"do": "deactivate"},
     "console:new_key made": {"namespace": "support", "scopes": "read", "once": "0" * 32},
     "console:rotate_key now": {"once": "0" * 32, "overlap": str(DAY)},
+    "console:erase confirmed": {
+        "namespace": "support",
+        "user_id": "ann",
+        "typed": "erase 3",
+        "reason": "Asked for",
+    },
     "console:new_namespace made": {"name": "travel"},
+}
+
+# What a page is asked about, where without it it says nothing of who may look.
+QUERIES: dict[str, dict[str, str]] = {
+    "console:erase": {"namespace": "support", "user_id": "ann"},
+    "console:erasure": {"namespace": "support", "user_id": "ann"},
+    "console:subject_export": {"namespace": "support", "user_id": "ann"},
+    "console:subjects": {"user_id": "ann"},
+    "console:remove_policy": {"namespace": "support", "prefix": "a/"},
 }
 
 TABLE: dict[str, Row] = {
@@ -106,20 +122,33 @@ TABLE: dict[str, Row] = {
     "console:act": Row(get=None, post="NVOPA"),
     "console:act_on_person deactivate": Row(get=None, post="A"),
     "console:act_on_person": Row(get=None, post="NVOPA"),
+    "console:applying": Row(get="NVOPA", post=None),
     "console:audit": Row(get="OPA", post=None),
     "console:audit_export": Row(get="OPA", post=None),
     "console:branch": Row(get="", post=None),
+    "console:cancel_purge": Row(get=None, post="P"),
     "console:count": Row(get="NVOPA", post=None),
     "console:download": Row(get="P", post=None),
     "console:end_sign_in": Row(get=None, post="NVOPA"),
+    "console:erase confirmed": Row(get=None, post="P"),
+    "console:erase": Row(get="P", post="NVOPA"),
+    "console:erasure": Row(get="P", post=None),
+    "console:erasures": Row(get="VOP", post=None),
     "console:export": Row(get="P", post="P"),
     "console:find": Row(get="NVOPA", post="OP"),
+    "console:help": Row(get="NVOPA", post=None),
+    "console:help_erasure": Row(get="NVOPA", post=None),
+    "console:help_holds": Row(get="NVOPA", post=None),
+    "console:help_keyboard": Row(get="NVOPA", post=None),
+    "console:help_lifetime": Row(get="NVOPA", post=None),
+    "console:help_roles": Row(get="NVOPA", post=None),
     "console:hold": Row(get="VOP", post=None),
     "console:hold_sessions hold": Row(get=None, post="P"),
     "console:hold_sessions": Row(get=None, post="NVOPA"),
     "console:holds": Row(get="VOP", post=None),
     "console:home": Row(get="NVOPA", post=None),
     "console:join": Row(get="NVOPA", post="NVOPA"),
+    "console:jump": Row(get="NVOPA", post=None),
     "console:key": Row(get="A", post=None),
     "console:keys": Row(get="A", post=None),
     "console:message": Row(get="OP", post=None),
@@ -131,6 +160,7 @@ TABLE: dict[str, Row] = {
     "console:new_key": Row(get="A", post="A"),
     "console:new_namespace made": Row(get=None, post="A"),
     "console:new_namespace": Row(get="A", post="A"),
+    "console:new_purge": Row(get="P", post="P"),
     "console:overview": Row(get="VOPA", post=None),
     "console:password": Row(get=None, post="NVOPA"),
     "console:people invite": Row(get=None, post="A"),
@@ -142,13 +172,17 @@ TABLE: dict[str, Row] = {
     "console:preferences": Row(get=None, post="NVOPA"),
     "console:purge confirmed": Row(get=None, post="P"),
     "console:purge": Row(get="P", post="P"),
+    "console:purge_progress": Row(get="VOP", post=None),
+    "console:purges": Row(get="VOP", post=None),
     "console:reason for support": Row(get=None, post="OP"),
     "console:reason": Row(get="OP", post="OP"),
     "console:receipt": Row(get="VOP", post=None),
+    "console:receipt_file": Row(get="VOP", post=None),
     "console:receipts": Row(get="VOP", post=None),
     "console:received": Row(get="A", post=None),
     "console:release with a reason": Row(get=None, post="P"),
     "console:release": Row(get=None, post="NVOPA"),
+    "console:remove_policy": Row(get="", post=""),
     "console:revoke_key": Row(get="A", post="A"),
     "console:roles viewer": Row(get=None, post="A"),
     "console:roles": Row(get=None, post=""),
@@ -157,14 +191,20 @@ TABLE: dict[str, Row] = {
     "console:run": Row(get="VOPA", post=None),
     "console:run_now": Row(get=None, post="P"),
     "console:runs": Row(get="VOPA", post=None),
+    "console:search": Row(get="OP", post="OP"),
+    "console:searched": Row(get="", post=None),
     "console:second_factor": Row(get="NVOPA", post="NVOPA"),
     "console:session": Row(get="VOP", post=None),
     "console:sessions": Row(get="VOP", post=None),
+    "console:settings": Row(get="A", post=None),
     "console:sign_in": Row(get="NVOPA", post="NVOPA"),
     "console:sign_in_code": Row(get="NVOPA", post="NVOPA"),
     "console:sign_out": Row(get=None, post="NVOPA"),
     "console:states": Row(get="OP", post=None),
     "console:staying": Row(get="NVOPA", post="NVOPA"),
+    "console:subject_export": Row(get="P", post=None),
+    "console:subjects": Row(get="VOP", post=None),
+    "console:tree": Row(get="VOP", post=None),
     "console:verify": Row(get=None, post="PA"),
     "console:views": Row(get="NVOPA", post="NVOPA"),
 }
@@ -182,6 +222,10 @@ def parts() -> dict[str, list[Any]]:
     expire_session(caller=agent, session_id="expired")
     # The first of all that are made here, so that the token is of whoever is signed in.
     me = Person(0, "ann", {"support": frozenset({"privacy_officer"})})
+    scene(agent, "bye")
+    bye = AgentSession.objects.get(session_id="bye").uid
+    shown = previewing.preview(actor=me, uids=[bye])
+    previewing.execute(actor=me, token=shown.token, reason="Asked for", seconds=0)
     hold = NewHold(
         namespace="support",
         kind=HoldKind.SESSION,
@@ -197,6 +241,7 @@ def parts() -> dict[str, list[Any]]:
         "hold": [place_hold(hold=hold).id],
         "prefix": [prefix_of(make_key("support"))],
         "receipt": [receipt.id],
+        "purge": [Purge.objects.get().pk],
         "token": [previewing.preview(actor=me, uids=[uid]).token],
         "name": ["support"],
         "number": [make_person("zoë").pk],
@@ -262,7 +307,8 @@ def who_gets_in(line: str, parts: dict[str, list[Any]], verb: str) -> str | None
     """
     admitted = acted = ""
     name = line.split()[0]
-    sent = {field: text.format(**parts) for field, text in FORMS.get(line, {}).items()}
+    given = QUERIES.get(line, {}) if verb == "get" else FORMS.get(line, {})
+    sent = {field: text.format(**parts) for field, text in given.items()}
     sent = {field: text.strip("[']") for field, text in sent.items()}
     for letter, role in ROLES.items():
         # All under one name: a preview is its actor's.
@@ -297,6 +343,8 @@ def test_nobody_below_privacy_officer_removes_holds_or_takes_out() -> None:
     for line in (
         "console:act export",
         "console:act purge",
+        "console:cancel_purge",
+        "console:erase confirmed",
         "console:hold_sessions hold",
         "console:new_hold placed",
         "console:purge",
