@@ -29,7 +29,11 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an address where nothing is."""
     if is_api(request):
-        return problem(request, "not_found", "there is no such operation")
+        return problem(
+            request,
+            "not_found",
+            "there is no such operation; /api/v1/docs names those that there are",
+        )
     return errors.not_found(request, exception)
 
 

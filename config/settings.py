@@ -45,6 +45,8 @@ ALLOWED_HOSTS = [
 ]
 
 INSTALLED_APPS = [
+    # First, so that its commands stand in the place of Django's of the same name.
+    "memory_app",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -52,7 +54,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "ninja",
-    "memory_app",
 ]
 
 # The API needs none of the console's middleware, and its cost would be half of a small call

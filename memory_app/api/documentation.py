@@ -95,6 +95,7 @@ def _describe(operation: Json, name: str) -> None:
     for parameter in operation["parameters"]:
         _drop_examples(parameter)
         _drop_null(parameter["schema"])
+        _spell_bounds(parameter["schema"])
         if parameter["name"] in example:
             parameter["example"] = example[parameter["name"]]
     codes = _ANY + reference.codes
@@ -159,3 +160,12 @@ def _drop_null(schema: Json) -> None:
         schema.update(kinds[0] | schema)
     elif kinds:
         schema["anyOf"] = kinds
+
+
+def _spell_bounds(schema: Json) -> None:
+    """Spell the bounds of an optional number as JSON Schema does; Pydantic leaves its own names."""
+    for name, keyword, narrower in (("ge", "minimum", max), ("le", "maximum", min)):
+        bounds = [schema[key] for key in (keyword, name) if key in schema]
+        schema.pop(name, None)
+        if bounds:
+            schema[keyword] = narrower(bounds)

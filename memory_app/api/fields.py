@@ -124,16 +124,15 @@ MessageId = Annotated[
 ]
 QueryText = Annotated[
     StrictStr,
-    AfterValidator(_not_blank),
     Field(
         min_length=1,
         max_length=conf.MAX_QUERY,
         description="Looked for literally, ignoring case in every script. Not blank.",
     ),
+    AfterValidator(_not_blank),
 ]
 SearchText = Annotated[
     StrictStr,
-    AfterValidator(_not_blank),
     Field(
         min_length=1,
         max_length=conf.MAX_QUERY,
@@ -141,6 +140,7 @@ SearchText = Annotated[
         " `-without` mean what they say; everything else is text. Case and accents do not count;"
         " Chinese, Japanese, Korean and Thai are found by any part.",
     ),
+    AfterValidator(_not_blank),
 ]
 
 _MESSAGE_SCHEMA: Final = {
@@ -190,6 +190,7 @@ PlainId = Annotated[StrictStr, Field(min_length=1, max_length=conf.MAX_ID, descr
 Tag = Annotated[StrictStr, Field(min_length=1, max_length=conf.MAX_TAG)]
 PurgeState = Literal["queued", "running", "done", "cancelled"]
 ReceiptKind = Literal["deletion", "purge", "erasure", "cleanup"]
+IfExists = Literal["error", "return"]
 Order = Literal["asc", "desc"]
 SearchSort = Literal["newest", "best"]
 Role = Literal["user", "assistant", "system", "tool", "developer"]

@@ -112,8 +112,10 @@ def _shortened(name: str | int) -> str | int:
 
 def _validation(request: HttpRequest, invalid: Any) -> HttpResponse:
     """Name each fault that the schema found, without the value that was sent."""
-    faults = (Fault(_location(error), _sentence(error)) for error in invalid.errors)
-    return problem(request, "invalid", "the request breaks a rule", errors=_errors(faults))
+    named = _errors(Fault(_location(error), _sentence(error)) for error in invalid.errors)
+    # Many clients show the detail alone, so it says the first fault, and where it is.
+    place = ".".join(str(name) for name in named[0]["loc"][1:]) or named[0]["loc"][0]
+    return problem(request, "invalid", f"{place}: {named[0]['detail']}", errors=named)
 
 
 def _location(error: dict[str, Any]) -> tuple[str | int, ...]:
@@ -132,7 +134,7 @@ def _location(error: dict[str, Any]) -> tuple[str | int, ...]:
 # Pydantic's own words name our classes, or say nothing to a caller in another language.
 _SENTENCES: Final = {
     "missing": "this is required",
-    "extra_forbidden": "there is no such field",
+    "extra_forbidden": "there is no such field; /api/v1/docs names those that there are",
     "model_type": "send an object",
     "model_attributes_type": "send an object",
     "list_type": "send a list",
@@ -140,11 +142,19 @@ _SENTENCES: Final = {
     "int_type": "send a whole number",
     "bool_type": "send true or false",
 }
+_LENGTHS: Final = {
+    "string_too_short": "send at least {min_length} character",
+    "string_too_long": "send at most {max_length} characters",
+    "too_long": "send at most {max_length} items",
+}
 
 
 def _sentence(error: dict[str, Any]) -> str:
-    sentence = _SENTENCES.get(error["type"])
-    return sentence or str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    if sentence := _SENTENCES.get(error["type"]):
+        return sentence
+    if sentence := _LENGTHS.get(error["type"]):
+        return sentence.format(**error["ctx"])
+    return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
 
 
 def _unreadable(request: HttpRequest, error: Any) -> HttpResponse:

@@ -131,7 +131,7 @@ def succeed_key(
     """
     old = ApiKey.objects.select_for_update().filter(prefix=prefix).first()
     if old is None or old.revoked_at is not None or old.expires_at <= now:
-        raise NotFound("there is no valid key with this prefix")
+        raise NotFound("there is no valid key with this prefix: lethe_ and the next 8 characters")
     life = old.expires_at - old.created_at
     new = ApiKey(
         namespace_id=old.namespace_id,
@@ -158,7 +158,7 @@ def revoke_key(*, prefix: str, actor: str = COMMAND, now: int | None = None) -> 
         moment = now or db.now()
         keys = ApiKey.objects.filter(prefix=prefix)
         if not keys.exists():
-            raise NotFound("there is no key with this prefix")
+            raise NotFound("there is no key with this prefix: lethe_ and the next 8 characters")
         if keys.filter(revoked_at=None).update(revoked_at=moment):
             write_entry(db, _entry(actor, AuditAct.KEY_REVOKE, keys.get()), moment)
 

@@ -88,7 +88,7 @@ def receive_message(
     state_text = _receive_state(state, state_loc or (*loc[:-1], "state"))
     faults = list(_message_faults(message.value, loc))
     if faults:
-        raise Invalid("the message breaks a rule", faults)
+        raise Invalid(faults[0].detail, faults)
     return _derive(message, state, state_text, loc)
 
 

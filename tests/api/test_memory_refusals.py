@@ -52,6 +52,25 @@ def test_a_wrong_message_is_refused_where_it_is_wrong(
     assert_refused(response, "invalid", ["body", "events", 3, "message", *loc])
 
 
+def test_the_detail_alone_says_what_would_be_right(watched: Api) -> None:
+    def detail(response: Any) -> str:
+        return str(response.json()["detail"])
+
+    hello = {"role": "user", "content": "Hi"}
+    assert detail(watched.post("memory/add")) == "message: this is required"
+    assert "one of user, assistant" in detail(watched.post("memory/add", message={"role": "bot"}))
+    misspelt = watched.post("memory/add", message=hello, sesion_id="x")
+    assert detail(misspelt).startswith("sesion_id: there is no such field; /api/v1/docs")
+    long = watched.get("memory/retrieve", session_id="x", query="x" * 501)
+    assert detail(long) == "query: send at most 500 characters"
+    tags = watched.post("sessions/create", tags=["t"] * 33)
+    assert detail(tags) == "tags: send at most 32 items"
+    how = watched.post("sessions/create", if_exists="retrun")
+    assert detail(how) == "if_exists: should be 'error' or 'return'"
+    both = watched.get("memory/list", last=2, limit=2)
+    assert detail(both) == "query: last excludes order, offset and limit"
+
+
 def test_every_fault_of_a_message_is_named(watched: Api) -> None:
     message = {"role": "x", "content": 5, "name": 5, "id": "", "timestamp": ""}
     response = watched.post("memory/add", message=message)

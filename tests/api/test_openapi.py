@@ -284,3 +284,17 @@ def test_the_page_names_no_other_host(db: None) -> None:
     assert "http://" not in text
     assert "https://" not in text
     assert '"validatorUrl": null' in text
+
+
+def test_bounds_of_parameters_are_spelt_as_json_schema_does() -> None:
+    for method, name, operation in DESCRIBED:
+        for parameter in operation.get("parameters", ()):
+            assert {"ge", "le"} & parameter["schema"].keys() == set(), (method, name)
+    (limit,) = [
+        parameter["schema"]
+        for method, name, operation in DESCRIBED
+        if (method, name) == ("get", "memory/list")
+        for parameter in operation["parameters"]
+        if parameter["name"] == "limit"
+    ]
+    assert (limit["minimum"], limit["maximum"]) == (0, 10_000)

@@ -138,3 +138,18 @@ def test_whoever_lost_their_second_factor_is_let_in_without_it() -> None:
 
 def acting_as(name: str) -> Person:
     return find_person(operator_id=Operator.objects.get(username=name).pk, username=name)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [("createsuperuser", ["--noinput", "--username", "Ann"]), ("changepassword", ["Ann"])],
+)
+def test_the_commands_of_django_name_the_one_that_does_it_here(
+    command: str, arguments: list[str]
+) -> None:
+    run("Ann")
+    kept = Operator.objects.get().password
+    with pytest.raises(CommandError, match=r"manage\.py create_operator") as caught:
+        call_command(command, *arguments)
+    assert caught.value.returncode == 1
+    assert Operator.objects.get().password == kept

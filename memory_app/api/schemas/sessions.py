@@ -32,9 +32,7 @@ class CreateSessionIn(SessionFields):
     """A session to begin."""
 
     session_id: fields.SessionId
-    if_exists: str = Field(
-        "error", pattern="^(error|return)$", description="`error` (default) or `return`."
-    )
+    if_exists: fields.IfExists = Field("error", description="`error` (default) or `return`.")
 
 
 class UpdateSessionIn(SessionFields):
