@@ -244,7 +244,13 @@ def _plain(value: Any) -> Any:
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
-    return json.loads(value) if isinstance(value, Number) else value
+    if not isinstance(value, Number):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        # Python reads no number of more than 4,300 digits.
+        return str(value)
 
 
 def _longest_run(text: str, character: str) -> int:

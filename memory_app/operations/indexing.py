@@ -4,6 +4,7 @@ Messages wait in a queue that was written with them, and one process at a time t
 batches, off the path of whoever adds them. A process that is killed leaves the queue as it is.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,9 +17,18 @@ from memory_app.models.message import SEQ_BITS
 from memory_app.operations.wording import words_of
 from memory_app.storage import Database, engine, search_index
 from memory_app.storage.engine import Row
-from memory_app.storage.pending import Turn, queue_again, take, take_bulk_back
+from memory_app.storage.pending import (
+    Turn,
+    exclude_removals,
+    queue_again,
+    queue_sessions,
+    take,
+    take_bulk_back,
+)
 from memory_app.storage.search import Document
 from memory_app.words import VERSION, runs
+
+logger = logging.getLogger("lethe.search")
 
 # How many messages one transaction indexes, and up to how many bytes: other writers wait for it,
 # 20 milliseconds on SQLite.
@@ -52,6 +62,11 @@ def keep_indexed(stop: threading.Event | None = None) -> None:
         try:
             pause = 0.0 if index_step() else PAUSE
         except Refusal:
+            pause = _AFTER_TROUBLE
+        except Exception as problem:
+            # Whatever it is, what is added later must be found. Its kind alone: what an error says
+            # may quote a message.
+            logger.error("indexing failed: %s", type(problem).__name__)
             pause = _AFTER_TROUBLE
         stopped.wait(pause)
 
@@ -88,6 +103,7 @@ def _look(db: Database) -> tuple[bool, bool]:
 
 def _queue_more(db: Database) -> None:
     """Go on with a rebuild, or begin one when the index holds words of another version."""
+    exclude_removals(db)
     state = db.row(_STATE)
     if state is None or state[0] != VERSION:
         begin_rebuild(db)
@@ -106,10 +122,7 @@ def _queue_more(db: Database) -> None:
         low = max(low - last, 0)
         if last:
             waiting.append((number, last, low or None))
-    db.run_many(
-        "INSERT INTO search_pending (number, first, last, bulk, base) VALUES (%s, 1, %s, true, %s)",
-        waiting,
-    )
+    queue_sessions(db, waiting)
     db.run(
         "UPDATE search_state SET below = %s, low = %s WHERE id = 1",
         (sessions[-1][0] if len(sessions) == _SESSIONS else None, low),
@@ -121,6 +134,7 @@ _STATE: Final = "SELECT version, below, low FROM search_state WHERE id = 1"
 
 def begin_rebuild(db: Database) -> None:
     """Let all words be made anew, from the newest session down."""
+    exclude_removals(db)
     row = db.row("SELECT coalesce(max(id), 0), coalesce(sum(last_seq), 0) FROM agent_session")
     last, places = (int(row[0]), int(row[1])) if row else (0, 0)
     # Messages that have numbers keep them; only when none has are numbers set apart.

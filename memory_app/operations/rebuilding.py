@@ -9,6 +9,7 @@ from memory_app.models.message import SEQ_BITS
 from memory_app.operations.indexing import begin_rebuild, index_standing, index_step
 from memory_app.operations.wording import words_of
 from memory_app.storage import Database, engine, search_index
+from memory_app.storage.pending import exclude_removals
 from memory_app.storage.search import Document
 
 # Told how many messages were looked at, and of how many.
@@ -129,6 +130,7 @@ def rebuild_index(*, progress: Progress | None = None) -> int:
 
 def _begin(db: Database) -> None:
     """Drop what no message has, mend the structure, and begin."""
+    exclude_removals(db)
     orphans = db.rows(
         "SELECT d.docid FROM search_document d LEFT JOIN message m ON m.id = d.message_key"
         " WHERE m.id IS NULL"

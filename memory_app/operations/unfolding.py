@@ -44,6 +44,9 @@ def open_json(value: Any) -> Any:
         return value
     try:
         opened = json.loads(value, parse_float=Number, parse_int=Number, parse_constant=Number)
+        if "\\ud" in value.lower():
+            # Half of a surrogate pair, as from a text that was cut, cannot be sent to a browser.
+            json.dumps(opened, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return value
     return opened if _is_shallow(opened) else value

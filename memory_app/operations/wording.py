@@ -58,7 +58,9 @@ def _of_string(text: str) -> Iterator[str]:
             opened = json.loads(text)
         except (ValueError, RecursionError):
             opened = text
-        yield from _strings(opened)
+        for piece in _strings(opened):
+            # Half of a surrogate pair, as from a text that was cut, is no character.
+            yield piece if piece.isascii() else piece.encode(errors="replace").decode()
     else:
         yield text
 

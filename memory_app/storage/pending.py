@@ -3,6 +3,9 @@
 Whoever removes or overwrites a message touches what waits for it first, then the index. On
 PostgreSQL that waits for an indexer that is just about to write the message's words, and one that
 has read the message but written nothing finds its turn gone.
+
+A rebuild lets messages wait that did not: it is kept apart from removals, so that each of them has
+either seen what a rebuild queued or is over before the messages are read.
 """
 
 from collections.abc import Sequence
@@ -15,13 +18,34 @@ QUEUE: Final = "INSERT INTO search_pending (number, first, last, bulk) VALUES (%
 QUEUE_BULK: Final = QUEUE.replace("false", "true")
 
 
+_REMOVALS: Final = ("search_pending", 0)
+
+
+def exclude_removals(db: Database) -> None:
+    """Wait for what is being removed or overwritten, and let none begin until the transaction ends.
+
+    On PostgreSQL a message could otherwise be queued, read and indexed while a transaction removes
+    it that had looked into the queue before.
+    """
+    db.exclude(_REMOVALS)
+
+
 def queue(db: Database, number: int, first: int, last: int, *, bulk: bool = False) -> None:
     """Let places of a session be indexed, in the transaction that writes them."""
     db.run(QUEUE_BULK if bulk else QUEUE, (number, first, last))
 
 
+def queue_sessions(db: Database, waiting: Sequence[tuple[int, int, int | None]]) -> None:
+    """Let whole sessions be indexed: their numbers, last places and bases. See exclude_removals."""
+    db.run_many(
+        "INSERT INTO search_pending (number, first, last, bulk, base) VALUES (%s, 1, %s, true, %s)",
+        waiting,
+    )
+
+
 def queue_again(db: Database, number: int, first: int, last: int) -> None:
     """Let what waits and touches these places wait under a new turn, as something of it changed."""
+    db.share(_REMOVALS)
     rows = db.rows(
         "DELETE FROM search_pending WHERE number = %s AND first <= %s AND last >= %s"
         " RETURNING first, last, bulk, base",
@@ -35,6 +59,7 @@ def queue_again(db: Database, number: int, first: int, last: int) -> None:
 
 def forget(db: Database, numbers: Sequence[int]) -> None:
     """Let nothing of sessions wait that are being removed."""
+    db.share(_REMOVALS)
     db.run("DELETE FROM search_pending WHERE number {among}", (db.array(numbers),))
 
 

@@ -276,3 +276,16 @@ def test_what_is_wrong_is_named(api: Api, arguments: dict[str, Any], place: str)
 
 def test_a_search_needs_the_scope_read(db: None) -> None:
     refused(Api(make_key(scopes=("write",))).get("memory/search", query="a"), "forbidden")
+
+
+# What tools answer when they cut a text in the middle of an emoji.
+CUT = '{"text": "\\ud83d refund", "\\udc00": ["late \\ud83d\\ude00"]}'
+
+
+def test_a_text_that_spells_half_a_character_is_found_and_stops_nothing(api: Api) -> None:
+    call = {"id": "c", "function": {"name": "look", "arguments": CUT}}
+    api.add("a", CUT)
+    api.add("b", None, role="assistant", tool_calls=[call])
+    api.add("c", "A refund that was late")
+    assert search(api, "refund late") == ["A refund that was late", None, CUT]
+    assert search(api, "😀") == [None, CUT]

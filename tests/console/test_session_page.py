@@ -196,6 +196,18 @@ def test_deeply_nested_text_that_looks_like_json_is_shown_as_text(
     assert olga.get(f"/sessions/{session}/").status_code == 200
 
 
+@pytest.mark.parametrize("text", ['{"cut": "\\ud83d"}', '["\\udc00"]', f'{{"n": 1{"0" * 5_000}}}'])
+def test_text_that_looks_like_json_and_cannot_be_written_is_shown_as_text(
+    agent: Caller, text: str
+) -> None:
+    session, petra = uid(agent, text), person("privacy_officer")
+    for path in ("", "?view=raw", "messages/1/"):
+        assert petra.get(f"/sessions/{session}/{path}").status_code == 200, path
+    whole = b"".join(petra.get(f"/sessions/{session}/session.md")).decode()
+    assert text[-8:-2] in whole
+    assert find(petra, session, text[2:5])
+
+
 def test_a_call_stands_with_its_result(agent: Caller, olga: Client) -> None:
     text = olga.get(f"/sessions/{scene(agent)}/").text
     called = text.split('id="m-2"')[1].split('<li class="msg')[0]

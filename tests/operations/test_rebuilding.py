@@ -1,15 +1,20 @@
 """The search index is made anew and checked while others are served, and survives a crash."""
 
 import io
+import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from memory_app.models import Message, SearchDocument, SearchPending, SearchState
-from memory_app.operations import indexing
+from memory_app.operations import indexing, removing
 from memory_app.operations.indexing import index_pending, index_step
 from memory_app.operations.keys import Caller
 from memory_app.operations.rebuilding import rebuild_index, verify_index
+from memory_app.operations.removing import Target, clear_messages
 from memory_app.operations.searching import MessageFilter, search_messages
 from memory_app.storage import engine, search_index
 from tests.factories import make_caller, make_session, say_more
@@ -119,3 +124,69 @@ def test_a_rebuild_that_is_killed_is_gone_on_with(
     index_pending()
     assert len(found(ann, "word")) == 7
     assert verify_index().is_true
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rebuild_brings_no_words_back_that_are_being_removed(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_session(ann, "a", "canary")
+    index_pending()
+    removed, go_on = threading.Event(), threading.Event()
+    enter = removing.enter_places
+
+    def slowly(*arguments: Any) -> None:
+        removed.set()
+        go_on.wait(10)
+        enter(*arguments)
+
+    def run_beside(work: Callable[[], object]) -> threading.Thread:
+        def target() -> None:
+            try:
+                work()
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=target)
+        thread.start()
+        return thread
+
+    def rebuild() -> None:
+        engine().write(indexing.begin_rebuild)
+        index_pending()
+
+    monkeypatch.setattr(removing, "enter_places", slowly)
+    target = Target(session_id="a")
+    removal = run_beside(lambda: clear_messages(caller=ann, target=target))
+    assert removed.wait(10)
+    rebuilding = run_beside(rebuild)
+    rebuilding.join(0.3)
+    go_on.set()
+    removal.join(10)
+    rebuilding.join(10)
+    assert not Message.objects.exists()
+    assert not SearchDocument.objects.exists()
+    index_pending()
+    assert verify_index().is_true
+
+
+def test_what_is_added_after_a_failure_is_indexed_all_the_same(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_session(ann, "a", "canary")
+    stop = threading.Event()
+    step, failed = index_step, []
+
+    def fail_once() -> Any:
+        if not failed:
+            failed.append(True)
+            raise RuntimeError("canary")
+        stop.set()
+        return step()
+
+    monkeypatch.setattr(indexing, "index_step", fail_once)
+    monkeypatch.setattr(indexing, "_AFTER_TROUBLE", 0.0)
+    indexing.keep_indexed(stop)
+    assert found(ann, "canary") == ["a"]
+    assert "RuntimeError" in caplog.text
+    assert "canary" not in caplog.text
