@@ -141,8 +141,14 @@ def _run(statement: str) -> None:
 
 
 def _dsn() -> str:
-    """Return how the client programs connect; the password travels in their environment."""
-    return make_conninfo("", **_raw().info.get_parameters())
+    """Return how the client programs connect; the password travels in their environment.
+
+    Only what was given: psycopg's own libpq adds what it decided (`sslcertmode` since 16), which
+    the programs of PostgreSQL 15 do not know.
+    """
+    given = connection.get_connection_params().keys() | {"host", "port", "user", "dbname"}
+    parameters = _raw().info.get_parameters()
+    return make_conninfo("", **{name: parameters[name] for name in parameters if name in given})
 
 
 def _client(program: str) -> list[str]:
