@@ -1,6 +1,7 @@
 """What a person did a moment ago, and how it was before, so that it can be undone."""
 
 from django.db import models
+from django.db.models import Q
 
 from memory_app.models.fields import CodePointField
 
@@ -40,7 +41,14 @@ class UndoneSession(models.Model):
     class Meta:
         db_table = "undone_session"
         constraints = [
-            models.UniqueConstraint(fields=["undo", "number"], name="one_session_once_per_undo"),
+            models.UniqueConstraint(
+                fields=["undo", "number"],
+                condition=Q(hold=None),
+                name="one_lifetime_of_a_session_per_undo",
+            ),
+            models.UniqueConstraint(
+                fields=["undo", "number", "hold"], name="one_hold_of_a_session_per_undo"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from memory_app.moments import NEVER
 from memory_app.operations.browsing import prefix_end
+from memory_app.operations.opening import Policy
 from memory_app.storage import Database, engine
 
 # How many sessions one transaction changes: their writers wait for it.
@@ -113,6 +114,29 @@ def apply_policy(policy_id: int, *, seconds: float | None = None, now: int | Non
 DIFFERS: Final = f"(s.idle_for <> %s OR s.grace <> %s OR s.max_age_until <> {AGE})"
 
 
+_GIVE: Final = (
+    f"UPDATE agent_session AS s SET idle_for = %s, grace = %s, idle_until = {IDLE},"
+    f" max_age_until = {AGE}, expires_at = {{least}}({IDLE}, {AGE}, s.explicit_until)"
+)
+
+
+def _given(idle_for: int, max_age: int, grace: int, now: int) -> tuple[int, ...]:
+    idle, age = (idle_for, now), (max_age, now)
+    return (idle_for, grace, *idle, *age, *idle, *age)
+
+
+def give_limits(db: Database, number: int, policy: Policy, now: int) -> None:
+    """Give a locked session that lives again the limits of its policy, where it has others."""
+    db.run(
+        f"{_GIVE} WHERE s.id = %s AND {DIFFERS}",
+        (
+            *_given(policy.idle_for, policy.max_age, policy.grace, now),
+            number,
+            *(policy.idle_for, policy.grace, policy.max_age, now),
+        ),
+    )
+
+
 def _apply(policy_id: int, limits: _Limits, after: str, now: int | None) -> tuple[int, str | None]:
     """Change the next sessions by their ids; return how many, and the last id or None at the end.
 
@@ -136,12 +160,14 @@ def _apply(policy_id: int, limits: _Limits, after: str, now: int | None) -> tupl
 
     def change(db: Database, last: str) -> int:
         text, parameters, moment = conditions(db)
-        idle, age = (limits.idle_for, moment), (limits.max_age, moment)
         changed = db.run(
-            f"UPDATE agent_session AS s SET idle_for = %s, grace = %s, idle_until = {IDLE},"
-            f" max_age_until = {AGE}, expires_at = {{least}}({IDLE}, {AGE}, s.explicit_until)"
-            f" WHERE {text} AND s.session_id <= %s",
-            (limits.idle_for, limits.grace, *idle, *age, *idle, *age, *parameters, after, last),
+            f"{_GIVE} WHERE {text} AND s.session_id <= %s",
+            (
+                *_given(limits.idle_for, limits.max_age, limits.grace, moment),
+                *parameters,
+                after,
+                last,
+            ),
         )
         db.run(
             "UPDATE retention_policy SET sessions_changed = sessions_changed + %s WHERE id = %s",

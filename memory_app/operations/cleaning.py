@@ -142,10 +142,15 @@ def _recorded(
 ) -> Iterator[tuple[int, int, int]]:
     """Write the run down when it begins and ends; give its number, and what expired and is held."""
 
-    def begin(db: Database) -> tuple[int, int, int]:
+    def look(db: Database) -> tuple[int, dict[int, Found]]:
         moment = now or db.now()
-        found = count_due(db, namespaces, moment)
-        expired, _, held = add_up(found)
+        return moment, count_due(db, namespaces, moment)
+
+    # Before the transaction: it may look at all that is expired, and writers would wait.
+    moment, found = engine().read(look)
+    expired, _, held = add_up(found)
+
+    def begin(db: Database) -> int:
         row = db.row(
             "INSERT INTO cleanup_run (started_at, namespace, expired, sessions, messages,"
             " size_bytes, held, complete, scrubbed)"
@@ -156,9 +161,9 @@ def _recorded(
         for number, one in found.items():
             if one.expired or one.held:
                 _add_to_part(db, row[0], number, one)
-        return row[0], expired, held
+        return int(row[0])
 
-    run, expired, held = engine().write(begin)
+    run = engine().write(begin)
     try:
         yield run, expired, held
     except BaseException as problem:

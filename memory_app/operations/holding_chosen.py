@@ -89,7 +89,7 @@ def release_sessions(
             left["held with a prefix or a data subject" if one.is_held else "not held"] += alike
             continue
         released = [hold for hold in holds if _release(hold, why, person, now)]
-        kept += [_kept(one, hold) for hold in released[:1]]
+        kept += [_kept(one, hold) for hold in released]
         done += alike
     return HeldChosen(done, +left, _keep(person, RELEASED, kept, now))
 
@@ -100,18 +100,18 @@ def undo_holds(*, person: Person, undo: str, now: int | None = None) -> Undone:
     Raises Invalid for what is unknown, undone already, another's, or too old.
     """
     act, kept = engine().read(lambda db: undoing.find_kept(db, person, undo, now))
-    left: Counter[str] = Counter()
-    done = 0
+    # A session may have been let go of several holds: it is as it was when all are back.
+    undone = {one.number: True for one in kept}
     for one in kept:
         assert one.hold is not None, "it is kept of every act on holds"
         if act == PLACED:
             is_undone = _release(one.hold, "Undone at once", person, now)
         else:
             is_undone = _hold_again(one.hold, person, now)
-        done += is_undone
-        left["changed meanwhile"] += not is_undone
+        undone[one.number] = undone[one.number] and is_undone
     engine().write(lambda db: undoing.settle(db, undo, kept))
-    return Undone(act, done, +left)
+    done = sum(undone.values())
+    return Undone(act, done, +Counter({"changed meanwhile": len(undone) - done}))
 
 
 def _find(person: Person, chosen: Chosen) -> tuple[list[_Found], Counter[str]]:

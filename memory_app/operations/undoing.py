@@ -4,14 +4,17 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from memory_app import moments
 from memory_app.errors import Invalid
 from memory_app.models import AuditAct
 from memory_app.models.snapshot import SessionSnapshot
+from memory_app.moments import NEVER
 from memory_app.operations import lifetimes
+from memory_app.operations.applying import give_limits
 from memory_app.operations.auditing import About, Entry, write_entries
+from memory_app.operations.opening import find_policy
 from memory_app.operations.rights import Person, Right
 from memory_app.storage import Database, engine
 from memory_app.storage.engine import Row
@@ -173,19 +176,19 @@ def _work(
     return work
 
 
-def _limits(db: Database, session: SessionSnapshot, kept: Kept, _: int) -> None:
-    values: tuple[Any, ...] = (
-        kept.idle_until,
-        kept.explicit_until,
-        kept.explicit_because,
-        kept.expires_at,
-        session.number,
-    )
-    db.run(
+def _limits(db: Database, session: SessionSnapshot, kept: Kept, now: int) -> None:
+    # An agent may have gone on with it since, under the limits that it was given.
+    gone_on = min(session.last_activity_at + session.idle_for, NEVER)
+    idle_until = max(kept.idle_until, gone_on)
+    expires_at = min(idle_until, kept.explicit_until, session.max_age_until)
+    row = db.row(
         "UPDATE agent_session SET idle_until = %s, explicit_until = %s, explicit_because = %s,"
-        " expires_at = %s WHERE id = %s",
-        values,
+        " expires_at = %s WHERE id = %s RETURNING namespace_id",
+        (idle_until, kept.explicit_until, kept.explicit_because, expires_at, session.number),
     )
+    assert row is not None, "it is locked"
+    # A policy that was changed while it was expired did not reach it.
+    give_limits(db, session.number, find_policy(db, row[0], session.session_id), now)
 
 
 def _expire(db: Database, session: SessionSnapshot, _: Kept, now: int) -> None:

@@ -11,6 +11,7 @@ from memory_app.operations.browsing import SessionFilter
 from memory_app.operations.holding import NewHold, list_holds, place_hold
 from memory_app.operations.intervening import Chosen
 from memory_app.operations.keys import Caller
+from memory_app.operations.policies import PolicyChange, set_policy
 from memory_app.operations.reading import Which
 from memory_app.operations.rights import Person, Right
 from memory_app.operations.sessions import get_session
@@ -85,6 +86,29 @@ def test_what_others_changed_since_then_stays(agent: Caller, petra: Person) -> N
     undone = undoing.undo_lifetimes(person=petra, undo=undo, now=NOW + 2 * SECOND)
     assert (undone.done, undone.left) == (1, {"changed meanwhile": 1})
     assert look(agent, session).expires_at == NOW + SECOND
+
+
+def test_what_an_agent_added_since_then_still_prolongs(agent: Caller, petra: Person) -> None:
+    session = begin(agent)
+    undo = extend(petra, named(session))
+    said = say_more(agent, "chat-1", NOW + HOUR // 2).session
+    assert said is not None
+    assert said.expires_at == NOW + 90 * DAY, "the extension reaches further"
+    assert undoing.undo_lifetimes(person=petra, undo=undo, now=NOW + HOUR - 1).done == 1
+    assert look(agent, session).expires_at == NOW + HOUR // 2 + 30 * DAY
+
+
+def test_a_policy_that_changed_since_then_holds_for_what_lives_again(
+    agent: Caller, petra: Person
+) -> None:
+    session = begin(agent)
+    undo = expire(petra, named(session))
+    shorter = PolicyChange(namespace="support", idle_for=2 * DAY, max_age=3 * DAY, grace=DAY)
+    set_policy(change=shorter, confirmed=True, now=NOW + SECOND)
+    assert undoing.undo_lifetimes(person=petra, undo=undo, now=NOW + 2 * SECOND).done == 1
+    again = look(agent, session, NOW + 2 * SECOND)
+    assert again.expires_at == NOW + 2 * DAY
+    assert again.purge_after == NOW + 3 * DAY
 
 
 def test_an_expiry_is_not_undone_under_a_session_that_began_meanwhile(
@@ -208,6 +232,17 @@ def test_holding_and_letting_go_are_undone(agent: Caller, petra: Person) -> None
     assert again.undo is not None
     assert holding_chosen.undo_holds(person=petra, undo=again.undo).done == 1
     assert active(petra) == [("a", "Miller")]
+
+
+def test_all_holds_that_a_session_was_let_go_of_come_back(agent: Caller, petra: Person) -> None:
+    session = begin(agent, "a")
+    hold(petra, named(session))
+    hold(petra, named(session), "Smith")
+    released = holding_chosen.release_sessions(person=petra, chosen=named(session), reason="Over")
+    assert (released.done, active(petra)) == (1, [])
+    assert released.undo is not None
+    assert holding_chosen.undo_holds(person=petra, undo=released.undo).done == 1
+    assert sorted(active(petra)) == [("a", "Miller"), ("a", "Smith")]
 
 
 def test_operators_neither_hold_nor_let_go(agent: Caller, petra: Person) -> None:
