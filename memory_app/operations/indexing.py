@@ -135,10 +135,13 @@ _STATE: Final = "SELECT version, below, low FROM search_state WHERE id = 1"
 def begin_rebuild(db: Database) -> None:
     """Let all words be made anew, from the newest session down."""
     exclude_removals(db)
-    row = db.row("SELECT coalesce(max(id), 0), coalesce(sum(last_seq), 0) FROM agent_session")
-    last, places = (int(row[0]), int(row[1])) if row else (0, 0)
+    row = db.row("SELECT max(id) FROM agent_session")
+    last = row[0] if row else None
+    free = 0
     # Messages that have numbers keep them; only when none has are numbers set apart.
-    free = 0 if search_index().last_number(db) else places + 1
+    if not search_index().last_number(db):
+        row = db.row("SELECT coalesce(sum(last_seq), 0) FROM agent_session")
+        free = (int(row[0]) if row else 0) + 1
     take_bulk_back(db)
     db.run(
         "INSERT INTO search_state (id, version, below, low, reserved) VALUES (1, %s, %s, %s, %s)"

@@ -7,6 +7,7 @@ from typing import Final
 
 from memory_app.models.message import SEQ_BITS
 from memory_app.operations.indexing import begin_rebuild, index_standing, index_step
+from memory_app.operations.pacing import Pace
 from memory_app.operations.wording import words_of
 from memory_app.storage import Database, engine, search_index
 from memory_app.storage.pending import exclude_removals
@@ -51,7 +52,7 @@ def verify_index(*, progress: Progress | None = None, sample: int = SAMPLE) -> V
         engine().read(lambda db, a=first, b=at: _compare(db, done, a, b, every))  # type: ignore[misc]
         if progress is not None:
             progress(done.messages, total)
-    done.sound = engine().write(lambda db: search_index().is_sound(db))
+    done.sound = engine().read(lambda db: search_index().is_sound(db))
     return done
 
 
@@ -112,7 +113,8 @@ def rebuild_index(*, progress: Progress | None = None) -> int:
     What is added meanwhile comes first. It can be killed at any moment: a process that serves goes
     on with it, and so does the same command.
     """
-    engine().write(_begin)
+    _mend()
+    engine().write(begin_rebuild)
     total, _ = engine().read(_extent)
     while True:
         left = engine().read(_left)
@@ -128,17 +130,32 @@ def rebuild_index(*, progress: Progress | None = None) -> int:
                 break
 
 
-def _begin(db: Database) -> None:
-    """Drop what no message has, mend the structure, and begin."""
-    exclude_removals(db)
-    orphans = db.rows(
-        "SELECT d.docid FROM search_document d LEFT JOIN message m ON m.id = d.message_key"
-        " WHERE m.id IS NULL"
-    )
-    if not search_index().is_sound(db):
-        search_index().make_anew(db)
-    search_index().remove_numbers(db, [docid for (docid,) in orphans])
-    begin_rebuild(db)
+def _mend() -> None:
+    """Drop what no message has, and make the structure anew when it is damaged.
+
+    What is wrong is looked for before any lock: only to make the structure anew lets others wait.
+    """
+    orphans = engine().read(lambda db: [docid for (docid,) in db.rows(_ORPHANED)])
+    if not engine().read(lambda db: search_index().is_sound(db)):
+        engine().write(lambda db: search_index().make_anew(db))
+
+    def drop_some(db: Database, size: int) -> tuple[list[int], int]:
+        exclude_removals(db)
+        some = db.array(orphans[:size])
+        # Looked at again: a number that was freed meanwhile may be another message's by now.
+        still = [docid for (docid,) in db.rows(f"{_ORPHANED} AND d.docid {{among}}", (some,))]
+        search_index().remove_numbers(db, still)
+        return orphans[size:], len(still)
+
+    pace = Pace()
+    while orphans:
+        orphans = pace.step(drop_some)
+
+
+_ORPHANED: Final = (
+    "SELECT d.docid FROM search_document d LEFT JOIN message m ON m.id = d.message_key"
+    " WHERE m.id IS NULL"
+)
 
 
 def _left(db: Database) -> int:

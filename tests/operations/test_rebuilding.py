@@ -190,3 +190,17 @@ def test_what_is_added_after_a_failure_is_indexed_all_the_same(
     assert found(ann, "canary") == ["a"]
     assert "RuntimeError" in caplog.text
     assert "canary" not in caplog.text
+
+
+def test_an_index_that_lost_words_is_not_sound_and_is_made_anew(ann: Caller) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL keeps the words and their index together")
+    make_session(ann, "a", "one two", "three")
+    index_pending()
+    assert engine().read(lambda db: search_index().is_sound(db))
+    forgotten = "INSERT INTO search_words(search_words, rowid, words) SELECT 'delete', docid, words"
+    engine().write(lambda db: db.run(f"{forgotten} FROM search_document LIMIT 1"))
+    assert not verify_index(sample=1).is_true
+    rebuild_index()
+    assert verify_index().is_true
+    assert found(ann, "two") == ["a"]
