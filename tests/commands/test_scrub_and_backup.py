@@ -39,7 +39,7 @@ def remove_something() -> None:
 def test_cleanup_says_that_a_scrub_is_due_and_whether_it_was_done() -> None:
     assert "scrub" not in cleanup()
     remove_something()
-    assert "scrub due, waits for LETHE_SCRUB_WINDOW is never" in cleanup()
+    assert "scrub due, waits for cleanup --scrub, since LETHE_SCRUB_WINDOW is never" in cleanup()
     assert json.loads(cleanup("--json"))["scrubbed"] is False
     assert json.loads(cleanup("--json", "--scrub"))["scrubbed"] is True
     assert "scrub" not in cleanup()

