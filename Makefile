@@ -16,7 +16,7 @@ demo: .venv/run ## Add real conversations, in every state, to look at
 	@$(BIN)/python manage.py demo
 
 test: .venv/dev ## Run every test: in a browser, then on SQLite and on PostgreSQL at once
-	@$(BIN)/python -m pytest tests/browser
+	@$(BIN)/python -m pytest -n 2 tests/browser
 	@$(BIN)/python -m pytest --dist each \
 		--tx popen//env:LETHE_TEST_DATABASE=sqlite \
 		--tx popen//env:LETHE_TEST_DATABASE=postgresql
@@ -39,7 +39,7 @@ prove: .venv/dev ## The long form of the tests that need one: kills, races, eras
 		--tx popen//env:LETHE_TEST_DATABASE=postgresql
 
 tour: .venv/dev ## Look at every page: ten pictures of each in test-results/tour
-	@$(BIN)/python -m pytest -q tests/browser/test_every_page.py -k accessible
+	@LETHE_TOUR=1 $(BIN)/python -m pytest -n 2 tests/browser/test_every_page.py -k accessible
 
 pictures: .venv/dev ## Take the README's pictures again
 	@$(BIN)/python -m tools.take_screenshots

@@ -61,7 +61,7 @@ def _family(name: str, kind: str, words: str, samples: Samples) -> Iterator[str]
     yield f"# HELP {name} {words}"
     yield f"# TYPE {name} {kind}"
     for rest, value in samples:
-        yield f"{name}{rest} {value:.10g}"
+        yield f"{name}{rest} {value:.16g}"
 
 
 def _of_process() -> Iterator[str]:
@@ -109,6 +109,7 @@ def _of_installation(watched: Watched) -> Iterator[str]:
     ):
         samples = [(f'{{namespace="{n}"}}', getattr(counted, field)) for n, counted in namespaces]
         yield from _family(name, "gauge", words, samples)
+    copy = watched.last_copy
     for name, words, value in (
         ("lethe_counted_timestamp_seconds", "When these were counted.", watched.counted_at),
         (
@@ -118,9 +119,16 @@ def _of_installation(watched: Watched) -> Iterator[str]:
         ),
         ("lethe_cleanup_end_timestamp_seconds", "When the last run ended.", watched.ended_at),
         ("lethe_scrub_timestamp_seconds", "When the last scrub ended.", watched.scrubbed_at),
+        (
+            "lethe_backup_timestamp_seconds",
+            "The moment that the last backup shows; none since a restore, none here.",
+            copy.began_at if copy else None,
+        ),
     ):
         samples = [] if value is None else [("", value / SECOND)]
         yield from _family(name, "gauge", words, samples)
+    sizes: list[tuple[str, float]] = [("", copy.size_bytes)] if copy else []
+    yield from _family("lethe_backup_bytes", "gauge", "How large the last backup is.", sizes)
     for name, words, number in (
         ("lethe_cleanup_failed", "Whether the last run ended by an error.", watched.failed),
         ("lethe_cleanup_overdue", "Whether something was due an hour ago.", watched.overdue),

@@ -98,7 +98,7 @@ def counted(counts: Mapping[str, int]) -> str:
 
 def _counted(name: str, number: int) -> str:
     said = name.replace("_", " ")
-    if name.startswith(("given_", "taken_")):
+    if name.startswith(("given_", "taken_", "turned_")):
         return said
     if said.endswith(" at"):
         return f"{said} entry {number:,}"

@@ -7,6 +7,7 @@ from memory_app.models.cleanup_run import CleanupPart, CleanupRun
 from memory_app.models.erasure import Erasure
 from memory_app.models.invitation import Invitation
 from memory_app.models.kept_search import KeptSearch
+from memory_app.models.last_backup import LastBackup
 from memory_app.models.legal_hold import HoldKind, LegalHold
 from memory_app.models.message import Message
 from memory_app.models.namespace import Namespace
@@ -39,6 +40,7 @@ __all__ = [
     "HoldKind",
     "Invitation",
     "KeptSearch",
+    "LastBackup",
     "LegalHold",
     "Message",
     "Namespace",

@@ -1,10 +1,12 @@
 """Copy the database while it serves, and bring a copy back without what was erased since."""
 
 import fcntl
+import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -15,7 +17,9 @@ from memory_app.operations.attesting import enter_restore
 from memory_app.operations.inviting import end_all_ways_in
 from memory_app.operations.journal import file_removals, journal_path
 from memory_app.operations.replaying import Replayed, replay_erasures
-from memory_app.storage import engine, files
+from memory_app.storage import Database, engine, files
+
+logger = logging.getLogger("lethe.backup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +30,22 @@ class Restored:
     journal_was_whole: bool
 
 
-def back_up(*, path: Path) -> int:
+class LastCopy(NamedTuple):
+    """The newest backup: the moment that it shows, and its size."""
+
+    began_at: int
+    size_bytes: int
+
+
+def back_up(*, path: Path, now: int | None = None) -> int:
     """Write a consistent copy of the database, which takes its name when it is complete.
 
-    Return its size. The secret of the installation, `secret_key` in the data folder, is not in it.
-    Raises Unavailable, StorageFull and Invalid.
+    Return its size, and note it. The secret of the installation, `secret_key` in the data folder,
+    is not in it. Raises Unavailable, StorageFull and Invalid.
     """
     if _is_the_database(path):
         raise Invalid("the backup would overwrite the database")
+    began_at = now or engine().read(lambda db: db.now())
     # One name for every attempt: what a killed one left behind is overwritten by the next.
     draft = path.with_name(f".{path.name}.part")
     try:
@@ -51,7 +63,35 @@ def back_up(*, path: Path) -> int:
         _sync(path.parent)
     except OSError as problem:
         raise Unavailable(f"{path}: {problem.strerror}") from None
+    _note(LastCopy(began_at, size))
     return size
+
+
+def _note(copy: LastCopy) -> None:
+    """Note a copy that is complete; it is one also where the database has no room for the note."""
+    try:
+        engine().write(lambda db: db.run(_NOTE, (1, *copy)))
+    except Refusal as refusal:
+        logger.warning("the backup is complete, but could not be noted: %s", refusal.detail)
+
+
+# Of two at the same time the one that began later counts, whichever ends first.
+_NOTE: Final = (
+    "INSERT INTO last_backup (id, began_at, size_bytes) VALUES (%s, %s, %s)"
+    " ON CONFLICT (id) DO UPDATE SET began_at = excluded.began_at,"
+    " size_bytes = excluded.size_bytes WHERE excluded.began_at > last_backup.began_at"
+)
+
+
+def find_last_copy(db: Database) -> LastCopy | None:
+    """Return the newest backup of this database; None when it has none since its restore."""
+    row = db.row("SELECT b.began_at, b.size_bytes FROM last_backup b")
+    return LastCopy(*row) if row else None
+
+
+def _forget_copies() -> None:
+    """Remove the note that a backup holds: it is of a copy older than that backup itself."""
+    engine().write(lambda db: db.run("DELETE FROM last_backup"))
 
 
 def _alone(handle: int) -> None:
@@ -100,6 +140,7 @@ def restore(*, path: Path, now: int | None = None) -> Restored:
             journal = journal_path()
             replayed = replay_erasures(path=journal, now=now) if journal.exists() else Replayed()
             end_all_ways_in()
+            _forget_copies()
             enter_restore(now=now)
     return Restored(replayed, whole)
 

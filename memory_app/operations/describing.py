@@ -9,6 +9,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.recorder import MigrationRecorder
 
 from memory_app import conf, moments
+from memory_app.operations.backing_up import LastCopy, find_last_copy
 from memory_app.operations.rights import EVERYWHERE, Person, Right
 from memory_app.operations.scrubbing import Scrubbing, look_whether_due
 from memory_app.storage import Database, engine, files
@@ -35,6 +36,7 @@ class Installation:
     scrubbed_at: int | None
     scrub_problem: str | None
     backup_days: int
+    last_copy: LastCopy | None
     clock: int
     clock_apart: int
     namespaces: int
@@ -80,6 +82,7 @@ def describe_installation(*, person: Person, now: int | None = None) -> Installa
             scrubbed_at=scrub[0] if scrub else None,
             scrub_problem=scrub[1] if scrub else None,
             backup_days=conf.backup_days(),
+            last_copy=find_last_copy(db),
             clock=moment,
             clock_apart=abs(moment - moments.process_clock()) // moments.SECOND,
             namespaces=counts[0] if counts else 0,

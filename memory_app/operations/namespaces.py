@@ -128,7 +128,8 @@ def change_namespace(
         _write(db, before.number, change)
         after = _find(db, person, change.name)
         if after != before:
-            write_entry(db, _entry(person, AuditAct.NAMESPACE_CHANGE, after), now or db.now())
+            entry = _entry(person, AuditAct.NAMESPACE_CHANGE, after)
+            write_entry(db, entry._replace(counts=_turned(before, after)), now or db.now())
         return after
 
     return engine().write(work)
@@ -166,6 +167,18 @@ def _write(db: Database, number: int, change: NamespaceChange) -> None:
 def _entry(person: Person, act: AuditAct, namespace: NamespaceView) -> Entry:
     about = About("namespace", str(namespace.number))
     return Entry(person.username, act, namespace.name, about)
+
+
+def _turned(before: NamespaceView, after: NamespaceView) -> dict[str, int]:
+    """Name what was changed, and how, as an entry of the audit log can say it."""
+    turned = {
+        f"turned_{'on' if getattr(after, name) else 'off'}_{name}": 1
+        for name in ("shares_default", "demands_reason")
+        if getattr(after, name) != getattr(before, name)
+    }
+    if after.on_expired != before.on_expired:
+        turned[f"turned_to_{after.on_expired}"] = 1
+    return turned
 
 
 def list_namespaces(*, person: Person, after: str = "") -> NamespacePage:

@@ -24,6 +24,8 @@ _SCRUB_LATE: Final = 36 * HOUR
 # A key that ends so soon is named.
 _KEY_SOON: Final = 14 * DAY
 _RECENT: Final = DAY
+# A backup that old loses more than a week; who lives so long without one is told.
+_BACKUP_LATE: Final = 7 * DAY
 
 
 class Some(NamedTuple):
@@ -111,6 +113,7 @@ def survey(*, person: Person, now: int | None = None) -> Survey:
                 *([Matter("restricted", restricted)] if restricted else []),
                 *_of_keys(db, person, moment),
                 *_of_scrub(db, scrubbing, moment),
+                *_of_backups(db, person, moment),
             ],
         )
 
@@ -243,6 +246,24 @@ def _of_scrub(db: Database, scrubbing: Scrubbing, now: int) -> list[Matter]:
     since = row[0] if row else None
     late = since is not None and now - since > _SCRUB_LATE
     return [Matter("scrub", 0, since, scrubbing.waits_for or "the next run", urgent=late)]
+
+
+def _of_backups(db: Database, person: Person, now: int) -> list[Matter]:
+    """Tell administrators of a backup that is old; that there is none is no alarm.
+
+    Lethe knows of its own command only, and others copy disks or whole servers.
+    """
+    if not person.may_anywhere(Right.MANAGE_NAMESPACES):
+        return []
+    row = db.row(
+        "SELECT (SELECT b.began_at FROM last_backup b), (SELECT min(n.created_at) FROM namespace n)"
+    )
+    last_at, began_at = row or (None, None)
+    if last_at is not None:
+        return [Matter("backup", 0, last_at)] if now - last_at > _BACKUP_LATE else []
+    if began_at is None or now - began_at <= _BACKUP_LATE:
+        return []
+    return [Matter("no_backup", urgent=False)]
 
 
 def cleanup_is_late(*, person: Person, now: int | None = None) -> bool:

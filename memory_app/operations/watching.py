@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from memory_app.models import ReceiptKind
+from memory_app.operations.backing_up import LastCopy, find_last_copy
 from memory_app.operations.falling_due import is_overdue
 from memory_app.operations.scrubbing import look_whether_due
 from memory_app.operations.tallying import Counted, read_tallies
@@ -23,6 +24,7 @@ class Watched:
     purges: int
     scrub_due: bool
     scrubbed_at: int | None
+    last_copy: LastCopy | None
     database_bytes: int
 
 
@@ -60,6 +62,7 @@ def watch(*, now: int | None = None) -> Watched:
             purges=waiting[0] if waiting else 0,
             scrub_due=scrub.due,
             scrubbed_at=scrubbed[0] if scrubbed else None,
+            last_copy=find_last_copy(db),
             database_bytes=files().size_bytes(),
         )
 

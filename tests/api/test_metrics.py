@@ -9,7 +9,7 @@ from django.test import Client
 
 from memory_app import measuring, moments
 from memory_app.errors import Unavailable
-from memory_app.models import CleanupRun
+from memory_app.models import CleanupRun, LastBackup
 from memory_app.moments import DAY, HOUR
 from memory_app.operations.cleaning import clean_up
 from memory_app.storage import engine
@@ -118,6 +118,14 @@ def test_cleanup_that_is_overdue_or_failed_is_told() -> None:
     assert (value(text, "lethe_cleanup_overdue"), value(text, "lethe_cleanup_failed")) == (0, 0)
     assert value(text, "lethe_cleanup_complete_timestamp_seconds") >= now / 1e6
     assert value(text, "lethe_scrub_due") == 1
+
+
+def test_the_last_backup_is_told_once_there_is_one() -> None:
+    assert not re.search(r"^lethe_backup_", scrape(), re.M)
+    LastBackup.objects.create(id=1, began_at=1_764_000_000_000_000, size_bytes=2048)
+    text = scrape()
+    assert value(text, "lethe_backup_timestamp_seconds") == 1_764_000_000
+    assert value(text, "lethe_backup_bytes") == 2048
 
 
 def read(**more: Any) -> HttpResponse:

@@ -89,14 +89,20 @@ def axe(page: Page) -> Callable[..., list[str]]:
 
     def check(part: str | None = None) -> list[str]:
         # Through the debugger, so that the CSP need not be loosened.
-        page.evaluate(AXE)
-        found = page.evaluate(
-            "([part, rules]) => axe.run(part || document, {runOnly: {type: 'tag', values: rules}})",
-            [part, RULES],
-        )["violations"]
-        return [f"{one['id']}: {node['target']}" for one in found for node in one["nodes"]]
+        if not page.evaluate("'axe' in window"):
+            page.evaluate(AXE)
+        found: list[str] = page.evaluate(_VIOLATIONS, [part, RULES])
+        return found
 
     return check
+
+
+# Only what is wrong leaves the browser: all that is right took two thirds of the time.
+_VIOLATIONS = """async ([part, rules]) => {
+  const options = {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']};
+  const {violations} = await axe.run(part || document, options);
+  return violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.target}`));
+}"""
 
 
 @pytest.fixture

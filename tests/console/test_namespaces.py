@@ -1,5 +1,7 @@
 """Namespaces in the console: what is in each, making one, and what holds for its sessions."""
 
+import json
+
 import pytest
 from django.test import Client
 
@@ -90,6 +92,19 @@ def test_refusing_to_begin_anew_is_confirmed(adam: Client) -> None:
     assert adam.post(page, {"on_expired": "perhaps", "confirmed": "yes"}).status_code == 422
     assert adam.post(page, {"on_expired": "reject", "confirmed": "yes"}).status_code == 303
     assert RetentionPolicy.objects.get().on_expired == "reject"
+
+
+def test_the_log_says_what_was_changed_in_a_namespace_and_how(adam: Client) -> None:
+    make_key("support")
+    page = "/namespaces/support/change/"
+    adam.post(page, {"on_expired": "reject", "demands_reason": "yes", "confirmed": "yes"})
+    adam.post(page, {"on_expired": "restart", "confirmed": "yes"})
+    told = [entry.counts for entry in AuditEntry.objects.filter(act="namespace.change")]
+    assert [sorted(json.loads(counts)) for counts in told] == [
+        ["turned_on_demands_reason", "turned_to_reject"],
+        ["turned_off_demands_reason", "turned_to_restart"],
+    ]
+    assert "turned on demands reason" in adam.get("/audit/").text
 
 
 def test_a_change_that_changes_nothing_is_not_entered(adam: Client) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from memory_app import moments
-from memory_app.models import CleanupRun, HoldKind
+from memory_app.models import CleanupRun, HoldKind, LastBackup, Namespace
 from memory_app.moments import DAY, HOUR
 from memory_app.operations.cleaning import clean_up
 from memory_app.operations.holding import NewHold, place_hold
@@ -164,6 +164,29 @@ def test_a_scrub_that_waits_for_its_window_is_no_alarm(settings: pytest.FixtureR
     clean_up()
     text = person("viewer").get("/overview/").text
     assert "A scrub is due" in attention(text)
+    assert "All is well." in text
+
+
+def test_a_backup_that_is_old_is_named_to_administrators() -> None:
+    make_caller("support")
+    clean_up()
+    adam, vera = person("administrator"), person("viewer")
+    kept = LastBackup.objects.create(id=1, began_at=at(-6), size_bytes=1)
+    assert "backup" not in attention(adam.get("/overview/").text)
+    LastBackup.objects.filter(pk=kept.pk).update(began_at=at(-8))
+    assert "The last backup is old" in attention(adam.get("/overview/").text)
+    assert "1 thing needs attention." in adam.get("/overview/").text
+    assert "backup" not in attention(vera.get("/overview/").text)
+
+
+def test_an_installation_without_a_backup_is_reminded_after_a_week() -> None:
+    make_caller("support")
+    clean_up()
+    adam = person("administrator")
+    assert "backup" not in attention(adam.get("/overview/").text)
+    Namespace.objects.update(created_at=at(-8))
+    text = adam.get("/overview/").text
+    assert "No backup was made" in attention(text)
     assert "All is well." in text
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.conf import settings as now_set
 
-from memory_app.models import Scrub
+from memory_app.models import LastBackup, Scrub
 from memory_app.moments import process_clock
 from memory_app.version import VERSION
 from tests.console.scenes import SECRETS, person, scene
@@ -49,6 +49,15 @@ def test_a_scrub_that_was_not_finished_is_told() -> None:
     )
     text = person("administrator").get("/settings/").text
     assert "not finished: a reader was in the way" in text
+
+
+def test_the_last_backup_is_shown_with_its_moment_and_size() -> None:
+    adam = person("administrator")
+    assert "none yet, or none since a restore" in adam.get("/settings/").text
+    LastBackup.objects.create(id=1, began_at=1_764_000_000_000_000, size_bytes=3 * 2**20)
+    last = adam.get("/settings/").text.split("<dt>Last backup</dt>")[1].split("</dd>")[0]
+    assert "2025-11-24T16:00:00" in last
+    assert "3.0 MB" in last
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,29 @@ def test_a_restore_opens_no_door_that_may_have_been_closed_since(
     assert manage(installation, "shell", "--no-imports", "-c", _WAYS_IN).stdout == "0 0\n"
 
 
+_NOTE = """
+from memory_app.models import LastBackup
+print([(one.began_at > 0, one.size_bytes) for one in LastBackup.objects.all()])
+"""
+
+
+def test_a_backup_is_noted_and_a_restore_brings_back_no_older_note(
+    installation: dict[str, str], tmp_path: Path
+) -> None:
+    def note() -> str:
+        return manage(installation, "shell", "--no-imports", "-c", _NOTE).stdout.strip()
+
+    backup = tmp_path / "backup"
+    manage(installation, "create_key", "support")
+    assert note() == "[]"
+    manage(installation, "backup", str(backup))
+    manage(installation, "backup", str(backup))
+    assert note() == f"[(True, {backup.stat().st_size})]"
+    # The second copy holds the note of the first, which is no copy of what was restored.
+    manage(installation, "restore", str(backup), "--yes")
+    assert note() == "[]"
+
+
 def test_a_restore_makes_a_database_where_there_is_none(
     installation: dict[str, str], tmp_path: Path
 ) -> None:
