@@ -68,6 +68,12 @@ WORDS: Final[Mapping[str, Words]] = {
     "audit.checkpoint": Words("Signed a checkpoint", "certificate"),
     "database.restore": Words("Restored a backup", "database"),
 }
+# What others do by which they could enter as somebody, to be said to that person.
+OPENINGS: Final[Mapping[str, str]] = {
+    "person.link": "made a link by which your password can be chosen anew",
+    "person.reset": "gave you another password",
+    "second_factor.reset": "removed your second factor",
+}
 # What is wrong with the log, by the kind of the fault.
 FAULTS: Final[Mapping[str, str]] = {
     "changed": "it does not follow from the one before: one of the two was edited or put in",

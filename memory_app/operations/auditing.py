@@ -91,8 +91,13 @@ ENTRY_COLUMNS: Final = (
 
 def chain_hash(previous: str, content: Mapping[str, Any]) -> str:
     """Return the hash of an entry: SHA-256 of the hash before it and its canonical JSON."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256((previous + text).encode()).hexdigest()
+    return hashlib.sha256((previous + _canonical(content)).encode()).hexdigest()
+
+
+# Made once: json.dumps makes an encoder for every entry, a fifth of the time of a check.
+_canonical: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=True
+).encode
 
 
 def is_reserved(name: str) -> bool:

@@ -34,9 +34,11 @@ Head = tuple[int, str]
 
 
 class Walk:
-    """Goes along the chain, entry by entry, up to the first fault."""
+    """Goes along the chain, entry by entry, up to the first fault; from a checkpoint, if given."""
 
-    def __init__(self, signed: Mapping[int, Checkpoint], now: int) -> None:
+    def __init__(
+        self, signed: Mapping[int, Checkpoint], now: int, start: Checkpoint | None = None
+    ) -> None:
         self.signed = signed
         self.now = now
         self.entries = 0
@@ -44,6 +46,9 @@ class Walk:
         self.last: int | None = None
         self.hash = GENESIS
         self.proved = 0
+        if start is not None:
+            self.first, self.last = start.n + 1, start.n
+            self.hash, self.proved = start.hash, start.n
 
     def follow(self, links: Iterator[Link]) -> Fault | None:
         """Check every entry; return the first fault."""

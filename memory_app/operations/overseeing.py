@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from memory_app.errors import Forbidden
+from memory_app.errors import Forbidden, Invalid
 from memory_app.models import AuditAct
 from memory_app.operations.auditing import (
     About,
@@ -24,6 +24,9 @@ from memory_app.storage import Database, engine
 LOG: Final = About("log", "audit")
 # How many entries of an export are read at once.
 _AT_ONCE: Final = 1_000
+# How many entries a person who waits for the page checks or takes away at once: 250,000 are 3 s of
+# one processor. The commands verify_audit and export_audit have no bound.
+MOST: Final = 250_000
 _OVERSIGHT: Final = (Right.READ_AUDIT, Right.OVERSEE)
 
 
@@ -31,7 +34,8 @@ _OVERSIGHT: Final = (Right.READ_AUDIT, Right.OVERSEE)
 class Standing:
     """How the log stands: its last checkpoint, and what the last check by a person found.
 
-    `found` is what that check counted: `entries`, and where there is a fault `<kind>_at`.
+    `found` is what that check counted: `entries`, `begun_at` where it left older ones out, and
+    where there is a fault `<kind>_at`.
     """
 
     signed_n: int | None
@@ -202,7 +206,8 @@ def export_entries(
 ) -> int:
     """Write the entries that a person may see, the newest first; return how many.
 
-    They may be handed over when this returns: then the export is entered. Raises Forbidden.
+    They may be handed over when this returns: then the export is entered. Raises Forbidden, and
+    Invalid when there are more than MOST.
     """
     # What is entered while one writes is left out.
     end = engine().read(lambda db: db.row("SELECT n FROM audit_head WHERE id = 1"))
@@ -214,6 +219,11 @@ def export_entries(
         for entered in part.items:
             write(as_text(entered))
         count, cursor = count + len(part.items), part.next_cursor
+        if count >= MOST and cursor is not None:
+            raise Invalid(
+                f"more than {MOST:,} entries: choose fewer by a filter, or let the administrator of"
+                " the machine run manage.py export_audit"
+            )
         if cursor is None:
             break
     entry = Entry(person.username, AuditAct.AUDIT_EXPORT, None, LOG, {"entries": count})
@@ -222,14 +232,16 @@ def export_entries(
 
 
 def check_log(*, person: Person, now: int | None = None) -> Verified:
-    """Check the whole log against its checkpoints for a person, and enter what was found.
+    """Check the log, its newest MOST entries at least, for a person; enter what was found.
 
     Raises Forbidden, and Invalid where checkpoints are there and the key is not.
     """
     if not _oversees(person):
         raise Forbidden(f"this needs the role {role_for(Right.READ_AUDIT)}, which you do not hold")
-    verified = verify_log(now=now)
+    verified = verify_log(newest=MOST, now=now)
     counts = {"entries": verified.entries}
+    if verified.begun_at is not None:
+        counts["begun_at"] = verified.begun_at
     if verified.fault is not None:
         counts[f"{verified.fault.kind}_at"] = verified.fault.n
     entry = Entry(person.username, AuditAct.AUDIT_VERIFY, None, LOG, counts)

@@ -17,6 +17,9 @@ from memory_app.storage import Database, engine
 # Without an act of the person for so long, or after so long in any case, they sign in anew.
 IDLE: Final = 30 * moments.MINUTE
 ABSOLUTE: Final = 12 * moments.HOUR
+# For so long a person is told, at each sign-in, that somebody else could have entered as them: the
+# first to sign in afterwards may be that other.
+_TOLD_FOR: Final = 14 * moments.DAY
 
 
 class Place(NamedTuple):
@@ -46,6 +49,14 @@ class SignInView:
     address: str
 
 
+class Intervention(NamedTuple):
+    """What somebody else did by which they could sign in as a person: an act of the audit log."""
+
+    actor: str
+    act: str
+    at: int
+
+
 def begin_sign_in(*, username: str, place: Place, now: int | None = None) -> str:
     """Enter that a person signs in, before they are let in; return the id of the sign-in."""
     sign_in = f"sgn_{secrets.token_hex(16)}"
@@ -65,6 +76,22 @@ def begin_sign_in(*, username: str, place: Place, now: int | None = None) -> str
         return sign_in
 
     return engine().write(work)
+
+
+def find_intervention(*, person: Person, now: int | None = None) -> Intervention | None:
+    """Return the last link or reset that others made for the person within a fortnight."""
+    acts = (AuditAct.PERSON_LINK, AuditAct.PERSON_RESET, AuditAct.FACTOR_RESET)
+
+    def work(db: Database) -> Intervention | None:
+        row = db.row(
+            "SELECT e.actor, e.act, e.at FROM audit_entry e WHERE e.object_id = %s AND e.at > %s"
+            " AND e.object_kind = 'person' AND e.actor <> %s AND e.act IN (%s, %s, %s)"
+            " ORDER BY e.at DESC LIMIT 1",
+            (str(person.id), (now or db.now()) - _TOLD_FOR, person.username, *acts),
+        )
+        return Intervention(*row) if row else None
+
+    return engine().read(work)
 
 
 def recognise(*, operator_id: int, username: str, sign_in: str) -> SignedIn | None:

@@ -35,7 +35,10 @@ _SPOILED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was checked and the first fault that was found; None when the log is intact."""
+    """What was checked and the first fault that was found; None when the log is intact.
+
+    `begun_at` is the entry with which the check began where it left older ones out.
+    """
 
     entries: int
     first: int | None
@@ -43,6 +46,7 @@ class Verified:
     checkpoints: int
     public_key: str | None
     fault: Fault | None
+    begun_at: int | None = None
 
 
 class _Signed(NamedTuple):
@@ -56,13 +60,15 @@ def verify_log(
     *,
     checkpoints: Iterable[str] | None = None,
     public_keys: Iterable[str] = (),
+    newest: int | None = None,
     now: int | None = None,
 ) -> Verified:
     """Check the log in the database, with its checkpoints and those of a file.
 
     `checkpoints` are the lines of a copy kept elsewhere; without it they are those of the data
-    folder. Signatures are checked by the given keys, else by the installation's. Raises Invalid
-    where there is no key.
+    folder. Signatures are checked by the given keys, else by the installation's. With `newest` the
+    check begins at the last checkpoint that leaves so many entries to check. Raises Invalid where
+    there is no key.
     """
     # The file first: what it has was in the database before.
     filed = _read_lines(checkpoints if checkpoints is not None else _filed())
@@ -74,7 +80,9 @@ def verify_log(
         known = {one.n for one in filed if one is not None}
         signed.faults.extend(_absent({one.n for one in stored}, known, checkpoints is None))
         head = db.row("SELECT n, hash FROM audit_head WHERE id = 1") or (0, GENESIS)
-        return _verdict(_stored_links(db), signed, (head[0], head[1]), now or db.now())
+        start = None if newest is None else _start(db, signed, head[0] - newest)
+        links = _stored_links(db, start.n if start else None)
+        return _verdict(links, signed, (head[0], head[1]), now or db.now(), start)
 
     return engine().read(work)
 
@@ -102,6 +110,13 @@ def verify_export(
     signed = _check_signatures(filed, _keys(public_keys))
     links = (_read_link(line) for line in chain(rest, lines))
     return _verdict(links, signed, None, now or moments.process_clock())
+
+
+def _start(db: Database, signed: _Signed, before: int) -> Checkpoint | None:
+    """Return the last signed end before an entry that is still there; None for the beginning."""
+    last = max((n for n in signed.valid if n <= before), default=0)
+    there = db.row("SELECT 1 FROM audit_entry e WHERE e.n = %s", (last,))
+    return signed.valid[last] if there else None
 
 
 def _filed() -> list[str]:
@@ -140,7 +155,8 @@ def _check_signatures(
     checkpoints: Iterable[Checkpoint | None], keys: list[Ed25519PublicKey]
 ) -> _Signed:
     signed = _Signed({}, [])
-    for one in checkpoints:
+    # The database and the file have the same ones, and a signature takes as long as ten entries.
+    for one in dict.fromkeys(checkpoints):
         if one is not None and not keys:
             raise Invalid("no key to check the signatures with: give --public-key")
         if one is None or not any(_is_signed(one, key) for key in keys):
@@ -172,8 +188,7 @@ def _absent(in_database: set[int], in_file: set[int], is_ours: bool) -> Iterator
             yield Fault(n, "checkpoint_missing", "the file lacks a checkpoint that it had")
 
 
-def _stored_links(db: Database) -> Iterator[Link]:
-    last: int | None = None
+def _stored_links(db: Database, last: int | None) -> Iterator[Link]:
     while True:
         beyond, parameters = ("", []) if last is None else ("WHERE e.n > %s", [last])
         rows = db.rows(
@@ -200,8 +215,14 @@ def _read_link(line: str) -> Link:
         return Link(None, None, None)
 
 
-def _verdict(links: Iterator[Link], signed: _Signed, head: Head | None, now: int) -> Verified:
-    walk = Walk(signed.valid, now)
+def _verdict(
+    links: Iterator[Link],
+    signed: _Signed,
+    head: Head | None,
+    now: int,
+    start: Checkpoint | None = None,
+) -> Verified:
+    walk = Walk(signed.valid, now, start)
     fault = walk.follow(links) or walk.end(head)
     # Of two at the same entry the one about the checkpoint explains the other.
     faults = [*signed.faults, *([fault] if fault else [])]
@@ -212,4 +233,5 @@ def _verdict(links: Iterator[Link], signed: _Signed, head: Head | None, now: int
         checkpoints=len(signed.valid),
         public_key=public_key(),
         fault=min(faults, key=lambda one: one.n, default=None),
+        begun_at=start.n + 1 if start else None,
     )

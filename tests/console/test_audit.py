@@ -12,6 +12,7 @@ from django.test import Client
 
 from memory_app.models import AuditAct, AuditEntry, Namespace, Operator, RetentionPolicy
 from memory_app.moments import DAY
+from memory_app.operations import overseeing
 from memory_app.operations.attesting import checkpoints_path, write_checkpoint
 from memory_app.operations.auditing import About, Entry, write_entries
 from memory_app.operations.keys import Caller
@@ -251,6 +252,32 @@ def test_a_log_that_was_edited_is_said_to_be_broken_and_where(petra: Client) -> 
     assert "was edited or put in" in shown
     # It goes on saying so when somebody else opens the page.
     assert "broken at entry" in person("administrator", name="adam").get("/audit/").text
+
+
+def test_a_long_log_is_checked_in_part_and_that_is_said(
+    petra: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(times=3)
+    write_checkpoint(actor="cleanup")
+    enter(times=2)
+    first = AuditEntry.objects.get(act="audit.checkpoint").n + 1
+    monkeypatch.setattr(overseeing, "MOST", 2)
+    shown = petra.post("/audit/verify/", follow=True).text
+    assert f"entry {first} and all after it were checked" in shown
+    assert f"from entry {first} on, checked by petra" in shown
+    assert "manage.py verify_audit" in shown
+
+
+def test_more_than_a_page_can_wait_for_is_not_exported_from_it(
+    petra: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(times=1_200)
+    monkeypatch.setattr(overseeing, "MOST", 1_000)
+    refused = petra.get("/audit/audit.csv")
+    assert refused.status_code == 422
+    assert "manage.py export_audit" in refused.text
+    assert not AuditEntry.objects.filter(act="audit.export").exists()
+    assert petra.get("/audit/audit.csv?act=audit.verify").status_code == 200
 
 
 def test_verifying_takes_a_form(petra: Client) -> None:

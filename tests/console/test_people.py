@@ -185,6 +185,23 @@ def test_a_reset_link_gives_another_password_and_signs_out_everywhere(olga: Clie
     assert Client().post("/sign-in/", form).status_code == 303
 
 
+def test_whoever_signs_in_is_told_that_another_made_a_link_for_them(olga: Client) -> None:
+    ann = make_person("ann", viewer="*")
+    client = Client()
+    form = {"username": "ann", "password": PASSWORD}
+    assert "made a link" not in client.post("/sign-in/", form, follow=True).text
+    assert "made a link" not in client.get("/account/").text
+    act(olga, ann, "link")
+    # Also the second time: the first may have been whoever used the link.
+    for _ in range(2):
+        told = Client().post("/sign-in/", form, follow=True).text
+        assert "olga made a link by which your password can be chosen anew" in told
+    assert "olga made a link" in client.get("/account/").text
+    assert "made a link" not in olga.get("/account/").text
+    AuditEntry.objects.update(at=1)
+    assert "made a link" not in Client().post("/sign-in/", form, follow=True).text
+
+
 def test_sign_ins_are_ended(olga: Client) -> None:
     ann = make_person("ann")
     client = sign_in(Client(), ann)

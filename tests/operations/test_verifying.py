@@ -447,3 +447,32 @@ def test_an_export_is_checked_by_a_few_lines_that_are_not_ours(log: None) -> Non
         assert signed.pop(read["n"], claimed) == claimed
     assert read["n"] == 13
     assert signed == {}
+
+
+@pytest.mark.usefixtures("log")
+def test_a_check_of_the_newest_begins_at_a_checkpoint_and_says_where() -> None:
+    whole, part = verify_log(now=NOW), verify_log(newest=6, now=NOW)
+    assert (whole.entries, whole.begun_at, whole.fault) == (12, None, None)
+    assert (part.entries, part.begun_at, part.fault) == (6, 7, None)
+    # So many are checked at least: eight go back to the beginning.
+    assert verify_log(newest=8, now=NOW).entries == 12
+
+
+@pytest.mark.usefixtures("log")
+def test_a_check_of_the_newest_finds_what_was_done_to_them() -> None:
+    edit(8)
+    found = verify_log(newest=6, now=NOW).fault
+    assert found is not None
+    assert (found.n, found.kind) == (8, "changed")
+    rehash_all(7)
+    found = verify_log(newest=6, now=NOW).fault
+    assert found is not None
+    assert (found.n, found.kind) == (7, "rewritten")
+
+
+@pytest.mark.usefixtures("log")
+def test_a_check_of_the_newest_begins_at_an_entry_that_is_there() -> None:
+    delete(*range(1, 8))
+    found = verify_log(newest=6, now=NOW).fault
+    assert found is not None
+    assert found.kind == "cut"

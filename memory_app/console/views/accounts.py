@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from memory_app import moments
-from memory_app.console import clients, middleware, navigation, page
+from memory_app.console import acts, clients, middleware, navigation, page, times
 from memory_app.console.middleware import ConsoleRequest, public
 from memory_app.console.views import errors
 from memory_app.models import Operator
@@ -120,7 +120,19 @@ def _let_in(request: HttpRequest, person: Operator, back: str) -> HttpResponse:
     middleware.begin(request, sign_in)
     # Sessions that ended unnoticed; their number is that of the last hours' sign-ins.
     request.session.clear_expired()
+    _warn_of_others(request, Person(person.pk, person.get_username(), {}))
     return page.redirect(request, back or reverse("console:home"))
+
+
+def _warn_of_others(request: HttpRequest, person: Person) -> None:
+    """Tell whoever signs in that another could have done so in their place."""
+    found = sign_ins.find_intervention(person=person)
+    if found is not None:
+        messages.warning(
+            request,
+            f"{found.actor} {acts.OPENINGS[found.act]}, {times.written(found.at)}. If you did not"
+            " ask for it, tell somebody who answers for privacy.",
+        )
 
 
 def locked_out(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:

@@ -145,16 +145,18 @@ _KINDS: Final = {
 
 @require_POST
 def verify(request: HttpRequest) -> HttpResponse:
-    """Check the whole log, and show what was found on its page."""
+    """Check the log, and show what was found on its page."""
     try:
         verified = overseeing.check_log(person=request.person)  # type: ignore[attr-defined]
     except Invalid as problem:
         messages.error(request, f"The audit log could not be checked: {problem.detail}.")
         return page.redirect(request, reverse("console:audit"))
     if verified.fault is None:
-        messages.success(
-            request, f"The audit log is intact: all {verified.entries:,} entries were checked."
+        since = verified.begun_at
+        which = (
+            f"entry {since:,} and all after it" if since else f"all {verified.entries:,} entries"
         )
+        messages.success(request, f"The audit log is intact: {which} were checked.")
     else:
         messages.error(request, f"The audit log does not hold: {verified.fault.detail}.")
     return page.redirect(request, reverse("console:audit"))

@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from memory_app import conf
-from memory_app.console import middleware, page
+from memory_app.console import acts, middleware, page
 from memory_app.console.middleware import ConsoleRequest, open_without_factor
 from memory_app.errors import Invalid, NotFound
 from memory_app.operations import people, preferences, second_factor, sign_ins
@@ -31,6 +31,7 @@ def _show(request: ConsoleRequest, problem: str = "", field: str = "") -> HttpRe
         "problem": problem,
         "field": field,
         "zones": preferences.time_zones(),
+        "others": _others(request),
         "factor": second_factor.find_factor(person=request.person),
         "places": [
             {"sign_in": one, "is_here": one.id == here}
@@ -43,6 +44,14 @@ def _show(request: ConsoleRequest, problem: str = "", field: str = "") -> HttpRe
         context=context,
         status=422 if problem else 200,
     )
+
+
+def _others(request: ConsoleRequest) -> dict[str, Any] | None:
+    """Return what another did by which they could have entered as the person, in words."""
+    found = sign_ins.find_intervention(person=request.person)
+    if found is None:
+        return None
+    return {"actor": found.actor, "did": acts.OPENINGS[found.act], "at": found.at}
 
 
 @sensitive_post_parameters()

@@ -69,6 +69,8 @@ def _verify(options: dict[str, Any]) -> Verified:
 def _fields(verified: Verified) -> dict[str, Any]:
     fault = verified.fault
     fields = asdict(verified) | {"fault": None if fault is None else fault._asdict()}
+    # The command begins at the beginning.
+    del fields["begun_at"]
     return {"intact": fault is None} | fields
 
 
