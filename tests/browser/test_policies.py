@@ -137,7 +137,7 @@ def test_going_back_shows_a_whole_page_again(page: Page, live_server: Any) -> No
     page.goto(live_server.url + HERE)
     page.get_by_label("Idle time").fill("40d")
     expect(page.locator("#effect")).to_contain_text("2later than before")
-    page.get_by_role("link", name="Leave as it is").click()
+    page.get_by_role("link", name="Cancel").click()
     expect(page.get_by_role("heading", name="Retention policies")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("heading", name="support")).to_be_visible()
