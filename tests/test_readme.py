@@ -58,6 +58,13 @@ def test_the_agent_loop_is_short_and_remembers(
     assert said == ["I remember 1 messages.", "I remember 3 messages."]
 
 
+def test_every_link_of_the_documentation_leads_to_a_file() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            if not link.startswith("http"):
+                assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
 def shell_lines() -> list[str]:
     """Return what an administrator types, in its order, but for what would stay and serve."""
     lines = "\n".join(blocks("sh")).splitlines()
