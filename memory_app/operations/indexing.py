@@ -60,7 +60,9 @@ def keep_indexed(stop: threading.Event | None = None) -> None:
     list(runs("é"))
     while not stopped.is_set():
         try:
-            pause = 0.0 if index_step() else PAUSE
+            done = index_step()
+            # All that waits may be somebody's who removes it just now.
+            pause = 0.0 if done and done.turns else PAUSE
         except Refusal:
             pause = _AFTER_TROUBLE
         except Exception as problem:
@@ -89,9 +91,9 @@ def index_step() -> Batch | None:
         if rebuilds:
             engine().write(_queue_more)
         turns, read = engine().read(_read_batch)
-        if turns:
-            engine().write(lambda db: _write_batch(db, turns, read))
-        return Batch(len(read), len(turns))
+        if not turns:
+            return Batch(0, 0)
+        return engine().write(lambda db: _write_batch(db, turns, read))
 
 
 def _look(db: Database) -> tuple[bool, bool]:
@@ -195,9 +197,9 @@ def _messages(db: Database, number: int, first: int, last: int, limit: int) -> I
     )
 
 
-def _write_batch(db: Database, turns: Sequence[Turn], read: Sequence[_Read]) -> None:
+def _write_batch(db: Database, turns: Sequence[Turn], read: Sequence[_Read]) -> Batch:
     """Write what is still to be written: places that were touched meanwhile have another turn."""
-    taken = {turn.id for turn in turns if take(db, turn)}
+    taken = take(db, turns)
     ready = [one.document for one in read if one.turn in taken]
     known = _numbers(db, [one.message_key for one in ready])
     row = db.row("SELECT reserved FROM search_state WHERE id = 1")
@@ -211,6 +213,7 @@ def _write_batch(db: Database, turns: Sequence[Turn], read: Sequence[_Read]) -> 
             following = docid = following + 1
         placed.append(one._replace(docid=docid))
     search_index().put(db, placed)
+    return Batch(len(placed), len(taken))
 
 
 _AT_ONCE: Final = 500

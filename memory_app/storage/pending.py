@@ -79,13 +79,25 @@ class Turn(NamedTuple):
     base: int | None
 
 
-def take(db: Database, turn: Turn) -> bool:
-    """Take places from the queue; False when they were touched since they were read.
+def take(db: Database, turns: Sequence[Turn]) -> set[int]:
+    """Take places from the queue; return the turns that nobody has touched since they were read.
 
-    What is left waits on in the same row: whoever waits for its lock then finds it changed.
+    Whoever removes a message waits for the indexer, so the indexer waits for nobody: what somebody
+    is removing just now is theirs. Each waiting for the other was a deadlock on PostgreSQL. What is
+    left waits on in the same row: whoever waits for its lock then finds it changed.
     """
-    if turn.reached >= turn.last:
-        taken = "DELETE FROM search_pending WHERE id = %s AND first = %s"
-        return db.run(taken, (turn.id, turn.first)) > 0
-    left = "UPDATE search_pending SET first = %s WHERE id = %s AND first = %s"
-    return db.run(left, (turn.reached + 1, turn.id, turn.first)) > 0
+    ids = db.array([turn.id for turn in turns])
+    there: dict[int, int] = dict(db.rows(_UNTOUCHED, (ids,)))
+    taken = [turn for turn in turns if there.get(turn.id) == turn.first]
+    whole = [turn.id for turn in taken if turn.reached >= turn.last]
+    db.run("DELETE FROM search_pending WHERE id {among}", (db.array(whole),))
+    db.run_many(
+        "UPDATE search_pending SET first = %s WHERE id = %s",
+        [(turn.reached + 1, turn.id) for turn in taken if turn.reached < turn.last],
+    )
+    return {turn.id for turn in taken}
+
+
+_UNTOUCHED: Final = (
+    "SELECT s.id, s.first FROM search_pending s WHERE s.id {among} {for_update_skipping}"
+)

@@ -126,12 +126,20 @@ def test_a_rebuild_that_is_killed_is_gone_on_with(
     assert verify_index().is_true
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_rebuild_brings_no_words_back_that_are_being_removed(
-    ann: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_session(ann, "a", "canary")
-    index_pending()
+def run_beside(work: Callable[[], object]) -> threading.Thread:
+    def target() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    return thread
+
+
+def pause_removals(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Let removals wait before their commit; return what tells that one does, and lets it go on."""
     removed, go_on = threading.Event(), threading.Event()
     enter = removing.enter_places
 
@@ -140,22 +148,22 @@ def test_a_rebuild_brings_no_words_back_that_are_being_removed(
         go_on.wait(10)
         enter(*arguments)
 
-    def run_beside(work: Callable[[], object]) -> threading.Thread:
-        def target() -> None:
-            try:
-                work()
-            finally:
-                connection.close()
+    monkeypatch.setattr(removing, "enter_places", slowly)
+    return removed, go_on
 
-        thread = threading.Thread(target=target)
-        thread.start()
-        return thread
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rebuild_brings_no_words_back_that_are_being_removed(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_session(ann, "a", "canary")
+    index_pending()
+    removed, go_on = pause_removals(monkeypatch)
 
     def rebuild() -> None:
         engine().write(indexing.begin_rebuild)
         index_pending()
 
-    monkeypatch.setattr(removing, "enter_places", slowly)
     target = Target(session_id="a")
     removal = run_beside(lambda: clear_messages(caller=ann, target=target))
     assert removed.wait(10)
@@ -170,12 +178,36 @@ def test_a_rebuild_brings_no_words_back_that_are_being_removed(
     assert verify_index().is_true
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_the_indexer_waits_for_nobody_who_removes(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waiting for the other's places of the queue was a deadlock."""
+    make_session(ann, "b", "word")
+    index_pending()
+    make_session(ann, "a", "canary")
+    removed, go_on = pause_removals(monkeypatch)
+    target = Target(session_id="a")
+    removal = run_beside(lambda: clear_messages(caller=ann, target=target))
+    assert removed.wait(10)
+    indexer = run_beside(index_step)
+    indexer.join(5)
+    still_waits = indexer.is_alive()
+    go_on.set()
+    removal.join(10)
+    indexer.join(10)
+    assert not still_waits
+    index_pending()
+    assert (found(ann, "canary"), found(ann, "word")) == ([], ["b"])
+
+
 def test_what_is_added_after_a_failure_is_indexed_all_the_same(
     ann: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_session(ann, "a", "canary")
     stop = threading.Event()
-    step, failed = index_step, []
+    step, failed = index_step, list[bool]()
 
     def fail_once() -> Any:
         if not failed:
