@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from memory_app.console.filters import STATUS_LABELS, Token
+from memory_app.console.filters import STATUS_LABELS
+from memory_app.console.tokens import Token
 from memory_app.operations.rights import Person
 from memory_app.operations.suggesting import MOST, suggest
 
@@ -18,7 +19,8 @@ _KEYS: Final = ("user", "tag", "prefix", "status", "held", "namespace", *_MOMENT
 def complete(person: Person, box: str, namespace: str) -> list[str]:
     """Return what the box could hold next, its last token completed; nothing for an empty one."""
     before, _, typed = box.rpartition(" ")
-    if not typed or box.count('"') % 2:
+    # No id has a control character, and PostgreSQL refuses a NUL.
+    if not typed or not typed.isprintable() or box.count('"') % 2:
         return []
     key, colon, value = typed.partition(":")
     if colon:

@@ -1,8 +1,5 @@
 """What a list of sessions is asked for: from the query string and back, and in words."""
 
-import json
-import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
@@ -11,9 +8,12 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from memory_app import moments
-from memory_app.errors import Invalid
+from memory_app.console.tokens import MOMENTS, SELECTS, Token, parse
+from memory_app.errors import Invalid, NotFound
 from memory_app.moments import DAY, to_datetime
+from memory_app.operations import keeping
 from memory_app.operations.browsing import SORTS, STATUSES, SessionFilter
+from memory_app.operations.rights import Person
 
 DEFAULT_SORT: Final = "-last_activity_at"
 HOUR: Final = DAY // 24
@@ -41,44 +41,6 @@ STATUS_LABELS: Final[Mapping[str, str]] = {
     "expired": "Expired",
     "purging": "Purging",
 }
-_MOMENTS: Final[Mapping[str, str]] = {
-    "active-after": "last activity since",
-    "active-before": "last activity before",
-    "created-after": "begun since",
-    "created-before": "begun before",
-    "expires-after": "expires since",
-    "expires-before": "expires before",
-}
-_WORDS: Final[Mapping[str, str]] = {
-    "user": "user is",
-    "tag": "tagged",
-    "prefix": "session id begins with",
-    "held": "held is",
-}
-_SELECTS: Final = ("status", "namespace")
-# Other names that people try, and what they mean.
-_ALSO: Final[Mapping[str, str]] = {"ns": "namespace"}
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-class Token(NamedTuple):
-    """One condition of the filter box, as `key:value`."""
-
-    key: str
-    value: str
-
-    def written(self) -> str:
-        """Write the token as one types it."""
-        value = self.value
-        if any(character.isspace() or character in "\"'\\" for character in value) or not value:
-            value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        return f"{self.key}:{value}"
-
-    def words(self) -> str:
-        """Say what the token asks for."""
-        if self.key.startswith("meta."):
-            return f"metadata {self.key[5:]} is"
-        return _WORDS.get(self.key) or _MOMENTS[self.key]
 
 
 class Chip(NamedTuple):
@@ -104,20 +66,22 @@ class Asked:
 
     @property
     def box(self) -> str:
-        """Return what the filter box holds."""
+        """Return what the filter box holds, conditions about content included."""
         return " ".join(token.written() for token in self.tokens)
 
     def query(self, *, page: bool = False) -> str:
-        """Return the canonical query string, the same for everybody who asks the same."""
+        """Return the canonical query string; it holds no content, only where that is kept."""
         pairs = [
-            ("q", self.box),
+            ("q", " ".join(token.written() for token in self.tokens if not token.is_content)),
+            *(("kept", token.kept) for token in self.tokens if token.is_content),
             ("status", self.status),
             ("namespace", self.namespace),
             ("time", self.time),
             ("sort", "" if self.sort == DEFAULT_SORT else self.sort),
             ("cursor", self.cursor if page else ""),
         ]
-        given = [(name, value) for name, value in pairs if value]
+        # A condition that was not kept would be refused, not left out.
+        given = [(name, value) for name, value in pairs if value or name == "kept"]
         return urlencode(given or ([("all", "1")] if self.begins_elsewhere else []))
 
     @property
@@ -160,7 +124,7 @@ class Asked:
         """Return the filter of the operations. Raises Invalid for a time that cannot be read."""
         fields: dict[str, Any] = {"status": self.status or "any"}
         fields["tags"] = [token.value for token in self.tokens if token.key == "tag"]
-        metadata = {t.key[5:]: _json(t.value) for t in self.tokens if t.key.startswith("meta.")}
+        metadata = {token.key[5:]: token.sought for token in self.tokens if token.is_content}
         if metadata:
             fields["metadata"] = metadata
         for token in self.tokens:
@@ -170,8 +134,8 @@ class Asked:
                 fields["prefix"] = token.value
             elif token.key == "held":
                 fields["held"] = token.value == "yes"
-            elif token.key in _MOMENTS:
-                fields[token.key.replace("-", "_")] = _moment(token)
+            elif token.key in MOMENTS:
+                fields[token.key.replace("-", "_")] = token.moment()
         if self.time:
             span, moment = SPANS[self.time], now or moments.process_clock()
             fields[span.field] = moment + span.offset
@@ -180,14 +144,17 @@ class Asked:
         return SessionFilter(**fields)
 
 
-def read(query: QueryDict | Mapping[str, str]) -> Asked:
-    """Read a query string. Raises Invalid for a condition that is not known."""
-    given = {
-        name: str(query.get(name, "")).strip() for name in ("q", "status", "namespace", "time")
-    }
+def read(query: QueryDict, person: Person, *, keeping_content: bool = False) -> Asked:
+    """Read a query string, or a form.
+
+    Raises Invalid for a condition that is not known. One about content comes from a form, whose
+    conditions are kept for the person when `keeping_content`; an address only names what is kept:
+    Invalid for one that spells it out, NotFound when its hour is over, Forbidden for another's.
+    """
+    given = {name: query.get(name, "").strip() for name in ("q", "status", "namespace", "time")}
     tokens: list[Token] = []
-    for token in _tokens(given["q"]):
-        if token.key in _SELECTS:
+    for token in [*parse(given["q"]), *_kept(query.getlist("kept"), person)]:
+        if token.key in SELECTS:
             given[token.key] = token.value
         elif token.key != "tag" and any(token.key == other.key for other in tokens):
             raise Invalid.at(("query", "q"), f"{token.key}: can be given once")
@@ -199,80 +166,37 @@ def read(query: QueryDict | Mapping[str, str]) -> Asked:
         raise Invalid.at(("query", "status"), f"a status is one of {', '.join(STATUSES)}")
     if given["time"] not in ("", *SPANS):
         raise Invalid.at(("query", "time"), f"a time is one of {', '.join(SPANS)}")
-    sort = str(query.get("sort", "")) or DEFAULT_SORT
+    sort = query.get("sort", "") or DEFAULT_SORT
     if sort.removeprefix("-") not in SORTS:
         raise Invalid.at(("query", "sort"), f"sort by one of {', '.join(SORTS)}")
     return Asked(
-        tokens=tokens,
+        tokens=[_keep(token, person, keeping_content) for token in tokens],
         status=given["status"],
         namespace=given["namespace"],
         time=given["time"],
         sort=sort,
-        cursor=str(query.get("cursor", "")),
+        cursor=query.get("cursor", ""),
     )
 
 
-def _tokens(text: str) -> Iterator[Token]:
-    splitter = shlex.shlex(text, posix=True)
-    splitter.whitespace_split, splitter.commenters, splitter.quotes = True, "", '"'
-    splitter.escapedquotes = '"'
-    splitter.escape = "\\"
-    try:
-        parts = list(splitter)
-    except ValueError:
-        raise Invalid.at(("query", "q"), "a quotation mark is not closed") from None
-    for part in parts:
-        if _CONTROL.search(part):
-            raise Invalid.at(("query", "q"), "control characters cannot be filtered by")
-        key, colon, value = part.partition(":")
-        key = _ALSO.get(key, key)
-        if colon and key[:1] in ("-", "!") and _is_key(_ALSO.get(key[1:], key[1:])):
-            # No list, preview or purge knows an exclusion: it would be shown and not done.
-            raise Invalid.at(
-                ("query", "q"), f"{key}: nothing can be excluded; filter by what there is"
-            )
-        if not colon or not _is_key(key):
-            if colon and key.isidentifier():
-                raise Invalid.at(("query", "q"), f"there is no filter {key}:; see the examples")
-            # A session id, or its beginning, may be pasted as it is.
-            yield Token("prefix", part)
-        elif not value:
-            raise Invalid.at(("query", "q"), f"{key}: needs a value")
-        elif key == "held" and value not in ("yes", "no"):
-            raise Invalid.at(("query", "q"), "held: is yes or no")
-        else:
-            token = Token(key, value)
-            if key in _MOMENTS:
-                _moment(token)
-            yield token
-
-
-def _json(value: str) -> Any:
-    """Return the number, truth value or null that a text spells, else the text."""
-    try:
-        read = json.loads(value)
-    except ValueError:
-        return value
-    return value if isinstance(read, str | list | dict) else read
-
-
-def _is_key(key: str) -> bool:
-    return (
-        key in _WORDS
-        or key in _MOMENTS
-        or key in _SELECTS
-        or (key.startswith("meta.") and len(key) > 5)
-    )
-
-
-def _moment(token: Token) -> int:
-    text = f"{token.value}T00:00:00Z" if "T" not in token.value else token.value
-    try:
-        return moments.from_rfc3339(text)
-    except ValueError:
+def _keep(token: Token, person: Person, allowed: bool) -> Token:
+    """Return the token as an address can name it."""
+    if not token.is_content or token.kept:
+        return token
+    if not allowed:
         raise Invalid.at(
-            ("query", "q"), f"{token.key}: takes a day like 2026-01-31, or a time with its zone"
-        ) from None
+            ("query", "q"),
+            f"{token.key}: is about content, which no address holds; type it into the box",
+        )
+    return token._replace(kept=keeping.keep_search(person=person, asked={"box": token.written()}))
+
+
+def _kept(names: Sequence[str], person: Person) -> Iterator[Token]:
+    for name in names:
+        box = keeping.read_search(person=person, token=name).get("box", "")
+        if not box:
+            raise NotFound("this is a search, and no filter of sessions")
+        yield from (token._replace(kept=name) for token in parse(box))
 
 
 _ORDERS: Final[Mapping[str, tuple[str, str]]] = {
@@ -300,7 +224,7 @@ def words(wanted: SessionFilter | None, namespace: str) -> str:
     said += [f"tagged {tag}" for tag in wanted.tags]
     said += [f"metadata {key} is {value}" for key, value in (wanted.metadata or {}).items()]
     said += [] if wanted.held is None else ["held" if wanted.held else "not held"]
-    for name, phrase in _MOMENTS.items():
+    for name, phrase in MOMENTS.items():
         moment = getattr(wanted, name.replace("-", "_"))
         if moment is not None:
             said.append(f"{phrase} {to_datetime(moment):%Y-%m-%d %H:%M} UTC")

@@ -240,10 +240,7 @@ def take_closed(
 
 def are_left(db: Database, receipt: str, now: int) -> bool:
     """Tell whether sessions are closed under a receipt that can be removed by and by."""
-    kind = db.row("SELECT kind FROM receipt WHERE id = %s", (receipt,))
-    free, values = (_FREE, (now,)) if kind == (ReceiptKind.ERASURE,) else ("", ())
-    left = f"SELECT 1 FROM agent_session s WHERE s.purge_receipt = %s{free} LIMIT 1"
-    return db.row(left, (receipt, *values)) is not None
+    return db.row(_LEFT, (receipt, ReceiptKind.ERASURE.value, receipt, now)) is not None
 
 
 def reopen(db: Database, receipt: str, limit: int, now: int) -> int:
@@ -272,6 +269,11 @@ _COUNT_CLOSED: Final = "SELECT count(*) FROM agent_session s WHERE s.purge_recei
 # Of an erasure what is held stays, restricted, until a day after the release.
 _RESTRICTED: Final = f" AND ({HELD} OR s.purge_not_before > %s)"
 _FREE: Final = f" AND NOT {HELD} AND s.purge_not_before <= %s"
+_LEFT: Final = (
+    "SELECT 1 FROM agent_session s WHERE s.purge_receipt = %s AND"
+    f" (NOT EXISTS (SELECT 1 FROM receipt r WHERE r.kind = %s AND r.id = %s) OR (true{_FREE}))"
+    " LIMIT 1"
+)
 # It lives again if it was ended by being closed, and no other session of its id has begun.
 _OPEN: Final = (
     "purge_receipt = NULL, ended_at = CASE WHEN s.ended_at >= %s AND NOT EXISTS"

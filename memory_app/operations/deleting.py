@@ -5,7 +5,7 @@ journal, all in one transaction. Where content lives is on one list: storage/con
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from memory_app import conf
 from memory_app.models.message import SEQ_BITS
@@ -64,19 +64,19 @@ def delete_sessions(db: Database, numbers: Sequence[int]) -> Deleted:
 
 def count_left(db: Database, numbers: Sequence[int]) -> int:
     """Count the rows of sessions that are still there: the check that nothing is left."""
-    left = 0
-    for table, key in (*BY_MESSAGE, INDEXED):
-        row = db.row(_LEFT.format(table=table, key=key), (db.array(numbers),))
-        left += int(row[0]) if row else 0
-    for table, column in BY_SESSION:
-        counted = f"SELECT count(*) FROM {table} WHERE {column} {{among}}"
-        row = db.row(counted, (db.array(numbers),))
-        left += int(row[0]) if row else 0
-    return left
+    row = db.row(_LEFT, [db.array(numbers)] * _PLACES)
+    assert row is not None, "a sum has one row"
+    return int(row[0])
 
 
+_PLACES: Final = len((*BY_MESSAGE, INDEXED, *BY_SESSION))
 # One range of keys after the other: 0.3 ms for 200 sessions whose 2,000 messages have just gone.
-_LEFT = (
-    "SELECT coalesce(sum((SELECT count(*) FROM {table} m WHERE m.{key} > (r.value << 32)"
-    " AND m.{key} <= (r.value << 32) + 4294967295)), 0) FROM {{each}}"
+# All places in one statement: on PostgreSQL each of its own took as long as deleting 100 messages.
+_LEFT: Final = "SELECT " + " + ".join(
+    [
+        f"(SELECT coalesce(sum((SELECT count(*) FROM {table} m WHERE m.{key} > (r.value << 32)"
+        f" AND m.{key} <= (r.value << 32) + 4294967295)), 0) FROM {{each}})"
+        for table, key in (*BY_MESSAGE, INDEXED)
+    ]
+    + [f"(SELECT count(*) FROM {table} WHERE {column} {{among}})" for table, column in BY_SESSION]
 )

@@ -7,7 +7,7 @@ from memory_app import conf
 from memory_app.operations.closing import Closed, are_left, take_closed
 from memory_app.operations.deleting import Span, count_left, delete_messages, delete_sessions
 from memory_app.operations.journal import JournalEntry, enter_removals
-from memory_app.operations.receipts import write_counts
+from memory_app.operations.receipts import close_receipt, reopen_receipt, write_counts
 from memory_app.operations.tallying import Gone, note_gone
 from memory_app.storage import Database
 
@@ -19,11 +19,11 @@ _AT_ONCE: Final = 2_000
 
 
 def delete_closed(
-    db: Database, receipt: str, counts: dict[str, int], size: int, now: int
+    db: Database, receipt: str, counts: dict[str, int], size: int, now: int, *, more: bool = False
 ) -> tuple[bool, int]:
-    """Delete about so many rows of sessions closed under a receipt.
+    """Delete about so many rows of sessions closed under a receipt; return whether any are left.
 
-    Return whether any are left, and how many rows it was.
+    And how many rows it was. The receipt is finished with the last, unless `more` will be closed.
     """
     closed = take_closed(db, receipt, counts, min(size, _AT_ONCE), now)
     whole, rows = _fitting(closed, size)
@@ -31,18 +31,16 @@ def delete_closed(
         whole, rows = _remove_part(db, closed[0], counts, size, now)
     if whole:
         _remove_whole(db, whole, counts, now)
-    if closed:
-        # Of an erasure, a part that was held is removed after the rest: the receipt is open again.
-        db.run(_OPEN_AGAIN, (receipt,))
-    write_counts(db, receipt, counts)
     note_gone(db, [Gone(*one[3:6]) for one in whole], now)
-    return are_left(db, receipt, now), rows
-
-
-_OPEN_AGAIN: Final = (
-    "UPDATE receipt SET purged_at = NULL, scrubbed_at = NULL"
-    " WHERE id = %s AND purged_at IS NOT NULL"
-)
+    left = are_left(db, receipt, now)
+    # A part of an erasure that was held goes after the rest, and of a run of cleanup what it closed
+    # after another had finished for it: the receipt is open again.
+    write = reopen_receipt if closed else write_counts
+    if left or more or not closed:
+        write(db, receipt, counts)
+    if not left and not more:
+        close_receipt(db, receipt, counts, now, anew=bool(closed))
+    return left, rows
 
 
 def _rows(session: Closed) -> int:

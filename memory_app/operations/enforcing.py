@@ -1,7 +1,7 @@
 """Purge what is due in one namespace, in short transactions, under one receipt.
 
 Each looks again, under the lock, whether a session is due. Another run may take this one for dead
-and finish its receipt; this one then goes on under a new one.
+and finish its receipt; what this one then removes opens it again, so that a run has one receipt.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,7 @@ from memory_app.operations.emptying import SESSION_ROWS, delete_closed
 from memory_app.operations.falling_due import Due
 from memory_app.operations.journal import file_removals
 from memory_app.operations.pacing import Pace
-from memory_app.operations.receipts import (
-    Act,
-    close_receipt,
-    lock_counts,
-    lock_open_counts,
-    open_receipt,
-)
+from memory_app.operations.receipts import Act, lock_counts, open_receipt
 from memory_app.storage import Database
 
 
@@ -56,7 +50,8 @@ class Enforcement:
         nothing hidden that it would not have removed.
         """
         now = self.now or db.now()
-        receipt, counts = self._lock(db)
+        receipt = self.receipt
+        counts = {} if receipt is None else lock_counts(db, receipt)
         waiting = receipt is not None and are_left(db, receipt, now)
         limit = min(self.most, max(1, size // SESSION_ROWS))
         due = [] if waiting else lock_due(db, self.namespace_id, limit, now)
@@ -68,31 +63,21 @@ class Enforcement:
         counts["previewed"] += len(due)
         counts["held"] += close_due(db, receipt, self.namespace_id, due, now)
         self.receipt = receipt
-        _, rows = self._delete(db, counts, size, now)
+        _, rows = self._delete(db, counts, size, now, more=True)
         return True, rows + len(due)
-
-    def _lock(self, db: Database) -> tuple[str | None, dict[str, int]]:
-        """Lock the receipt, so that no other run finishes it meanwhile; None when one has."""
-        counts = None if self.receipt is None else lock_open_counts(db, self.receipt)
-        return (None, {}) if counts is None else (self.receipt, counts)
 
     def _finish(self, db: Database, size: int) -> tuple[bool, int]:
         """Delete what is still closed under the receipt, and finish it; tell whether to go on."""
         now = self.now or db.now()
-        receipt, counts = self._lock(db)
-        if receipt is None:
-            return False, 0
-        left, rows = self._delete(db, counts, size, now)
-        if not left:
-            close_receipt(db, receipt, counts, now)
-        return left, rows
+        assert self.receipt is not None, "it was opened"
+        return self._delete(db, lock_counts(db, self.receipt), size, now)
 
     def _delete(
-        self, db: Database, counts: dict[str, int], size: int, now: int
+        self, db: Database, counts: dict[str, int], size: int, now: int, *, more: bool = False
     ) -> tuple[bool, int]:
         assert self.receipt is not None, "it was opened"
         before = _counted(counts)
-        done = delete_closed(db, self.receipt, counts, size, now)
+        done = delete_closed(db, self.receipt, counts, size, now, more=more)
         self.purged = self.purged.plus(_counted(counts)).minus(before)
         return done
 

@@ -63,6 +63,8 @@ def file_removals() -> None:
                 file.flush()
                 os.fsync(file.fileno())
                 _mark_filed([row[0] for row in rows])
+                if len(rows) < _AT_ONCE:
+                    break
     except OSError as problem:
         # The content is gone and the database knows it; only the report has to wait.
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -90,5 +92,10 @@ _PENDING = (
 
 
 def _mark_filed(ids: Sequence[int]) -> None:
-    filed = "UPDATE erasure SET filed = %s WHERE id {among}"
-    engine().write(lambda db: db.run(filed, (True, db.array(ids))))
+    """Note what is filed; were that lost in a crash, it would be filed twice."""
+
+    def work(db: Database) -> None:
+        db.need_not_last()
+        db.run("UPDATE erasure SET filed = %s WHERE id {among}", (True, db.array(ids)))
+
+    engine().write(work)

@@ -21,7 +21,6 @@ from memory_app.operations.pacing import Pace
 from memory_app.operations.receipts import (
     Act,
     ReceiptView,
-    close_receipt,
     enter_subjects,
     lock_counts,
     open_receipt,
@@ -56,7 +55,7 @@ def delete_session(*, caller: Caller, session_id: str, now: int | None = None) -
             return (unfinished, unfinished[-1] if unfinished else None), 0
         refuse_purge(db, caller.namespace_id, [number for number, _ in fresh], moment)
         receipt = _hide(db, caller, session_id, fresh, moment)
-        goes_on, done = _step(db, size, receipt=receipt, now=moment)
+        goes_on, done = delete_closed(db, receipt, lock_counts(db, receipt), size, moment)
         if goes_on:
             unfinished.append(receipt)
         about, counts = About("receipt", receipt), {"sessions": len(fresh)}
@@ -215,11 +214,7 @@ def _step(db: Database, size: int, *, receipt: str, now: int | None) -> tuple[bo
     if closed:
         return True, closed * SESSION_ROWS
     forget_shown(db, receipt)
-    counts = lock_counts(db, receipt)
-    left, rows = delete_closed(db, receipt, counts, size, moment)
-    if not left:
-        close_receipt(db, receipt, counts, moment)
-    return left, rows
+    return delete_closed(db, receipt, lock_counts(db, receipt), size, moment)
 
 
 def _undo_some(db: Database, receipt: str, size: int, now: int) -> tuple[bool, int]:

@@ -84,20 +84,26 @@ def lock_counts(db: Database, receipt: str) -> dict[str, int]:
     return _object(row[0])
 
 
-def lock_open_counts(db: Database, receipt: str) -> dict[str, int] | None:
-    """Lock a receipt and return what it has counted; None when it is finished."""
-    counts = lock_counts(db, receipt)
-    finished = db.row("SELECT 1 FROM receipt WHERE id = %s AND purged_at IS NOT NULL", (receipt,))
-    return None if finished else counts
-
-
 def write_counts(db: Database, receipt: str, counts: dict[str, int]) -> None:
     """Keep what a receipt has counted so far."""
     db.run("UPDATE receipt SET counts = %s WHERE id = %s", (json.dumps(counts), receipt))
 
 
-def close_receipt(db: Database, receipt: str, counts: dict[str, int], now: int) -> None:
-    """Finish a receipt with the result of the check that nothing is left."""
+def reopen_receipt(db: Database, receipt: str, counts: dict[str, int]) -> None:
+    """Keep what a receipt has counted so far, and let it be unfinished, were it finished before."""
+    db.run(
+        "UPDATE receipt SET counts = %s, purged_at = NULL, scrubbed_at = NULL WHERE id = %s",
+        (json.dumps(counts), receipt),
+    )
+
+
+def close_receipt(
+    db: Database, receipt: str, counts: dict[str, int], now: int, *, anew: bool
+) -> None:
+    """Finish a receipt with the result of the check that nothing is left.
+
+    One that was finished is left alone, unless something was removed since, `anew`.
+    """
     remaining = counts["remaining"]
     verification = {
         "checked_at": now,
@@ -105,8 +111,8 @@ def close_receipt(db: Database, receipt: str, counts: dict[str, int], now: int) 
         "result": "remaining" if remaining else "clear",
     }
     db.run(
-        "UPDATE receipt SET counts = %s, purged_at = %s, verification = %s"
-        " WHERE id = %s AND purged_at IS NULL",
+        "UPDATE receipt SET counts = %s, purged_at = %s, scrubbed_at = NULL, verification = %s"
+        f" WHERE id = %s{'' if anew else ' AND purged_at IS NULL'}",
         (json.dumps(counts), now, json.dumps(verification), receipt),
     )
 

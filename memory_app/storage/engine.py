@@ -124,6 +124,10 @@ class Database(ABC):
         """Hold a lock alone until the transaction ends."""
 
     @abstractmethod
+    def need_not_last(self) -> None:
+        """Let the transaction be committed before it is on disk: a crash may undo it."""
+
+    @abstractmethod
     def now(self) -> int:
         """Return the time, in microseconds, by the clock that decides on this database."""
 

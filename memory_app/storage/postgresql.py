@@ -65,6 +65,10 @@ class PostgreSQLDatabase(Database):
         """Hold an advisory lock alone."""
         self.row("SELECT pg_advisory_xact_lock(%s::int, %s)", _advisory(lock))
 
+    def need_not_last(self) -> None:
+        """Do not wait for the write-ahead log."""
+        self.run("SET LOCAL synchronous_commit TO off")
+
     def now(self) -> int:
         """Return the server's time: all web processes share it."""
         row = self.row(f"SELECT {_CLOCK}")

@@ -47,6 +47,9 @@ class SQLiteDatabase(Database):
     def exclude(self, lock: tuple[str, int]) -> None:
         """Whoever writes is alone."""
 
+    def need_not_last(self) -> None:
+        """Others may be committed in the same transaction, and theirs must last."""
+
     def now(self) -> int:
         """Return this process's time: there is one machine, and SQLite has no better clock."""
         return process_clock()

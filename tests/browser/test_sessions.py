@@ -110,6 +110,39 @@ def test_a_filter_is_in_the_address_and_back_takes_it_out(visit: Open, agent: Ca
     expect(page.locator("tbody tr")).to_have_count(4)
 
 
+def test_metadata_that_one_filters_by_is_in_no_address(visit: Open, agent: Caller) -> None:
+    scene(agent)
+    chats(agent, 2)
+    page = visit("/sessions/")
+    page.keyboard.press("f")
+    page.keyboard.type("meta.plan:MetaGold", delay=20)
+    expect(page).to_have_url(re.compile(r"/sessions/\?kept=sch_[0-9a-f]{32}$"))
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("#q")).to_have_value("meta.plan:MetaGold")
+    page.get_by_role("link", name="Messages", exact=True).click()
+    expect(page).to_have_url(re.compile(r"\?kept=sch_[0-9a-f]{32}&sort=-message_count$"))
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.go_back()
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/sessions/$"))
+    expect(page.locator("tbody tr")).to_have_count(3)
+
+
+def test_a_filter_applies_without_scripts(
+    plain_page: Page, live_server: Any, agent: Caller
+) -> None:
+    scene(agent)
+    chats(agent, 2)
+    admit(plain_page.context, live_server.url, make_person("ann", operator="*"))
+    plain_page.goto(f"{live_server.url}/sessions/")
+    plain_page.locator("#q").fill("user:ann meta.plan:MetaGold")
+    plain_page.get_by_role("button", name="Apply").click()
+    expect(plain_page.locator("tbody tr")).to_have_count(1)
+    expect(plain_page).to_have_url(re.compile(r"/sessions/\?q=user%3Aann&kept=sch_[0-9a-f]{32}$"))
+
+
 def test_a_filter_that_cannot_be_read_leaves_list_and_address(visit: Open, agent: Caller) -> None:
     chats(agent, 2)
     page = visit("/sessions/")

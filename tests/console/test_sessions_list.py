@@ -58,7 +58,7 @@ def test_a_page_and_its_part_show_the_same_rows(agent: Caller, olga: Client) -> 
 def test_the_filter_box_finds(agent: Caller, olga: Client, box: str, found: set[str]) -> None:
     scene(agent)
     begin_session(agent, "org-1/bob", user_id="Bob B")
-    answer = olga.get("/sessions/", {"q": box})
+    answer = olga.post("/sessions/", {"q": box}, follow=True)
     assert answer.status_code == 200
     assert set(shown(answer.text)) == found
 
@@ -211,13 +211,6 @@ def test_viewers_see_rows_and_no_content(agent: Caller) -> None:
         assert shown(text) == ["org-1/ann"]
         assert "vip" in text
         assert not [secret for secret in SECRETS if secret in text]
-
-
-def test_viewers_are_told_whose_role_filters_by_content(agent: Caller) -> None:
-    scene(agent)
-    answer = person("viewer").get("/sessions/?q=meta.plan:MetaGold")
-    assert answer.status_code == 403
-    assert "Operator" in answer.text
 
 
 def test_a_list_says_why_it_is_empty(agent: Caller, olga: Client) -> None:

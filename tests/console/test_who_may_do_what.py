@@ -195,7 +195,7 @@ TABLE: dict[str, Row] = {
     "console:searched": Row(get="", post=None),
     "console:second_factor": Row(get="NVOPA", post="NVOPA"),
     "console:session": Row(get="VOP", post=None),
-    "console:sessions": Row(get="VOP", post=None),
+    "console:sessions": Row(get="VOP", post="NVOPA"),
     "console:settings": Row(get="A", post=None),
     "console:sign_in": Row(get="NVOPA", post="NVOPA"),
     "console:sign_in_code": Row(get="NVOPA", post="NVOPA"),

@@ -32,7 +32,9 @@ class Agent:
                 self.headers,
             )
             answer = self.connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            status, waits = answer.status, answer.getheader("Retry-After")
+            assert waits or status not in (503, 507), f"{status} does not say when to come back"
+            return status, json.loads(answer.read())
         except (OSError, http.client.HTTPException, ValueError):
             self.connection.close()
             self.connection = None
@@ -50,6 +52,7 @@ class Agent:
             statuses.append(status)
             if status in (200, 201):
                 return answer
+            time.sleep(0.01)
         raise TimeoutError("no acknowledgement")
 
 

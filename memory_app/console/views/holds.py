@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from memory_app.console import acts, page
-from memory_app.console.filters import Token
+from memory_app.console.tokens import Token
 from memory_app.errors import Invalid
 from memory_app.models import HoldKind
 from memory_app.moments import DAY

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from memory_app.console import navigation, page
-from memory_app.console.filters import Token
+from memory_app.console.tokens import Token
 from memory_app.operations import jumping
 from memory_app.operations.jumping import Targets
 from memory_app.operations.rights import Person, Right

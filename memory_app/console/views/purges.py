@@ -58,7 +58,7 @@ def begin(request: HttpRequest) -> HttpResponse:
             preview = tracking.preview_filter(
                 person=person,
                 namespace=given.get("namespace", ""),
-                wanted=filters.read(given).wanted(),
+                wanted=filters.read(given, person, keeping_content=True).wanted(),
                 everything=given.get("everything") == "yes",
             )
         except Invalid as refusal:

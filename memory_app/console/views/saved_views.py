@@ -61,7 +61,7 @@ def first_query(request: HttpRequest) -> str:
     """Return the query with which the person's list begins, or nothing for all."""
     person: Person = request.person  # type: ignore[attr-defined]
     first = next((one.query for one in saving.list_views(person=person) if one.is_first), "")
-    namespace = filters.read(QueryDict(first)).namespace
+    namespace = filters.read(QueryDict(first), person).namespace
     # Nobody begins with a refusal because a role was taken from them.
     return first if not namespace or person.may(Right.VIEW, namespace) else ""
 
@@ -94,7 +94,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _save(request: HttpRequest, person: Person, name: str) -> HttpResponse:
-    asked = filters.read(QueryDict(request.POST.get("query", "")))
+    asked = filters.read(QueryDict(request.POST.get("query", "")), person)
     saved = saving.save_view(
         person=person,
         name=name,
@@ -113,7 +113,7 @@ def _save(request: HttpRequest, person: Person, name: str) -> HttpResponse:
 def _show(request: HttpRequest, problem: Invalid | None = None) -> HttpResponse:
     person: Person = request.person  # type: ignore[attr-defined]
     views = saving.list_views(person=person)
-    rows: list[dict[str, Any]] = [{"view": view, "words": _words(view)} for view in views]
+    rows: list[dict[str, Any]] = [{"view": view, "words": _words(view, person)} for view in views]
     given = request.POST
     query = given.get("query", "")
     context = {
@@ -123,7 +123,7 @@ def _show(request: HttpRequest, problem: Invalid | None = None) -> HttpResponse:
         "given": given,
         # What could not be saved is asked for once more.
         "saving": given.get("do") == "save",
-        "asked": filters.read(QueryDict(query)),
+        "asked": filters.read(QueryDict(query), person),
     }
     return page.render(
         request,
@@ -133,8 +133,8 @@ def _show(request: HttpRequest, problem: Invalid | None = None) -> HttpResponse:
     )
 
 
-def _words(view: ViewOfSessions) -> list[str]:
+def _words(view: ViewOfSessions, person: Person) -> list[str]:
     """Say what a view asks for."""
-    asked = filters.read(QueryDict(view.query))
+    asked = filters.read(QueryDict(view.query), person)
     said = [f"{chip.words} {chip.value}".strip() for chip in asked.chips()]
     return [*said, filters.order_words(asked.sort)]

@@ -63,6 +63,9 @@ def results(request: HttpRequest, token: str) -> HttpResponse:
         return _show(request, Inquiry(), gone="over", status=404)
     except Forbidden:
         return _show(request, Inquiry(), gone="foreign", status=403)
+    if not asked.q:
+        # What is kept so is a filter of the list of sessions.
+        return _show(request, Inquiry(), gone="over", status=404)
     return _results(request, asked, token)
 
 

@@ -59,7 +59,7 @@ def _asked(request: HttpRequest) -> Asked:
     if query is None:
         path, _, query = request.POST.get("back", "").partition("?")
         query = query if path == reverse("console:sessions") else ""
-    return filters.read(QueryDict(query))
+    return filters.read(QueryDict(query), request.person)  # type: ignore[attr-defined]
 
 
 def _chosen(request: HttpRequest) -> Chosen:
@@ -223,5 +223,5 @@ def _back(
     back = page.safe_path(request, request.POST.get("back", ""))
     in_list = back.partition("?")[0] in ("", reverse("console:sessions"))
     if page.wants_fragment(request) and in_list:
-        return sessions.show(request, asked, chosen, fragment)
+        return sessions.show(request, asked, chosen, fragment, with_count=True)
     return page.redirect(request, back or sessions.url(asked, page=True, chosen=chosen))

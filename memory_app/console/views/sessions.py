@@ -7,12 +7,12 @@ from typing import Any, Final, NamedTuple
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_http_methods
 
 from memory_app.console import columns, completing, filters, navigation, page
 from memory_app.console.filters import Asked
 from memory_app.console.views import saved_views, tree
-from memory_app.errors import Invalid, PreviewStale
+from memory_app.errors import Forbidden, Invalid, NotFound, PreviewStale, ReasonNeeded
 from memory_app.models.snapshot import SessionSnapshot
 from memory_app.moments import DAY
 from memory_app.operations import previewing, saving, viewing
@@ -23,14 +23,47 @@ from memory_app.operations.viewing import Listed, Place
 _TOKEN: Final = re.compile(r"prv_[0-9a-f]{32}")
 
 
-@require_GET
+@require_http_methods(["GET", "HEAD", "POST"])
 def index(request: HttpRequest) -> HttpResponse:
-    """Show the sessions of the namespaces that the person may see."""
+    """Show the sessions of the namespaces that the person may see.
+
+    The filter is sent by POST, and answered at the address of its list, which holds no content.
+    """
+    sent = request.method == "POST"
+    person: Person = request.person  # type: ignore[attr-defined]
     try:
-        asked = filters.read(request.GET)
+        asked = filters.read(_given(request), person, keeping_content=sent)
         asked.wanted()
     except Invalid as problem:
-        return _misread(request, problem)
+        return _misread(request, problem.detail)
+    except NotFound:
+        return _misread(request, _OVER, status=404)
+    except Forbidden:
+        return _misread(request, _FOREIGN, status=403)
+    if sent and not page.wants_fragment(request):
+        return page.redirect(request, url(asked) if asked.query() else f"{url(asked)}?all=1")
+    try:
+        return _list(request, asked)
+    except ReasonNeeded:
+        # Asked for at the address of the list, to come back to it.
+        if not sent:
+            raise
+        return page.redirect(request, url(asked))
+
+
+_OVER: Final = "the condition about metadata was kept for an hour, which is over; type it again"
+_FOREIGN: Final = (
+    "this list is filtered by metadata that another person typed, which is not shown to you"
+)
+
+
+def _given(request: HttpRequest) -> QueryDict:
+    return request.POST if request.method == "POST" else request.GET
+
+
+def _list(request: HttpRequest, asked: Asked) -> HttpResponse:
+    if request.method == "POST":
+        return show(request, asked)
     first = "" if request.GET or page.from_htmx(request) else saved_views.first_query(request)
     if first:
         return page.redirect(request, f"{reverse('console:sessions')}?{first}")
@@ -42,6 +75,8 @@ def show(
     asked: Asked,
     chosen: PreviewView | None = None,
     fragment: str = "console/sessions/_answer.html",
+    *,
+    with_count: bool = False,
 ) -> HttpResponse:
     """Answer with the list that is asked for, and the set of all that matched if it is selected."""
     person: Person = request.person  # type: ignore[attr-defined]
@@ -54,7 +89,7 @@ def show(
         sort=asked.sort,
         cursor=asked.cursor or None,
         # Nobody waits for a page that refreshes itself, and it shall not lose its count.
-        with_count=page.is_tick(request) or "count" in request.GET or request.method == "POST",
+        with_count=with_count or page.is_tick(request) or "count" in request.GET,
     )
     names = [place.name for place in browsed.places]
     chosen_by_person = navigation.preferences_for(request)
@@ -100,11 +135,12 @@ def show(
 @require_GET
 def count(request: HttpRequest) -> HttpResponse:
     """Count the sessions of a list, for which the list itself does not wait."""
-    asked = filters.read(request.GET)
+    person: Person = request.person  # type: ignore[attr-defined]
+    asked = filters.read(request.GET, person)
     if not page.wants_fragment(request):
         return page.redirect(request, f"{url(asked)}{'&' if asked.query() else '?'}count=yes")
     counted = viewing.count_sessions(
-        person=request.person,  # type: ignore[attr-defined]
+        person=person,
         wanted=asked.wanted(),
         namespace=asked.namespace or None,
     )
@@ -153,8 +189,13 @@ def _history(request: HttpRequest, url: str) -> tuple[str | None, str | None]:
     if page.open_page(request) == url:
         return None, None
     now, then = _question(page.open_page(request)), _question(url)
-    typing_on = bool(now.pop("q", "")) & bool(then.pop("q", ""))
-    return (None, url) if typing_on and now == then else (url, None)
+    was_typed, is_typed = _take_typed(now), _take_typed(then)
+    return (None, url) if was_typed and is_typed and now == then else (url, None)
+
+
+def _take_typed(question: dict[str, Any]) -> bool:
+    """Take what was typed out of a question, and tell whether there was any."""
+    return bool(question.pop("q", "") + question.pop("kept", ""))
 
 
 def _question(url: str) -> dict[str, Any]:
@@ -178,22 +219,22 @@ def _rights(person: Person, namespace: str) -> dict[str, bool]:
 
 def _suggestions(request: HttpRequest) -> list[str] | None:
     """Return how the filter box could go on, for whoever is typing in it; None for others."""
-    box = request.GET.get("q")
+    box = _given(request).get("q")
     if box is None or not page.wants_fragment(request) or page.is_tick(request):
         return None
     person: Person = request.person  # type: ignore[attr-defined]
-    return completing.complete(person, box, request.GET.get("namespace", ""))
+    return completing.complete(person, box, _given(request).get("namespace", ""))
 
 
-def _misread(request: HttpRequest, problem: Invalid) -> HttpResponse:
+def _misread(request: HttpRequest, problem: str, status: int = 422) -> HttpResponse:
     """Say under the filter box what cannot be read; the list stays."""
     person: Person = request.person  # type: ignore[attr-defined]
     context = {
         "asked": Asked(),
         "suggestions": _suggestions(request),
         "tabs": saved_views.tabs(Asked(), saving.list_views(person=person)),
-        "typed": request.GET.get("q", ""),
-        "problem": problem.detail,
+        "typed": _given(request).get("q", ""),
+        "problem": problem,
         "statuses": filters.STATUS_LABELS,
         "spans": filters.SPANS,
     }
@@ -202,7 +243,8 @@ def _misread(request: HttpRequest, problem: Invalid) -> HttpResponse:
         page="console/sessions/index.html",
         fragment="console/sessions/_misread.html",
         context=context,
-        status=422,
+        # What is not swapped for its status would not be said.
+        status=422 if page.wants_fragment(request) else status,
         retarget="#problem",
     )
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from memory_app import conf
 from memory_app.console import page
-from memory_app.console.filters import Token
+from memory_app.console.tokens import Token
 from memory_app.errors import Invalid
 from memory_app.operations import previewing, subjects, whereabouts
 from memory_app.operations.receiving import check_id

@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods
 
 from memory_app.console import acts, filters, lifecycle, page
-from memory_app.console.filters import Token
+from memory_app.console.tokens import Token
 from memory_app.console.turns import turn, turns
 from memory_app.console.views.downloads import KINDS
 from memory_app.errors import Invalid, NotFound, Refusal
@@ -186,7 +186,7 @@ def _neighbours(person: Person, uid: str, came_from: str | None) -> viewing.Neig
     if came_from is None:
         return None
     try:
-        asked = filters.read(QueryDict(came_from))
+        asked = filters.read(QueryDict(came_from), person)
         return viewing.find_neighbours(
             person=person,
             uid=uid,

@@ -9,7 +9,8 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from memory_app.console import page
-from memory_app.console.filters import Asked, Token
+from memory_app.console.filters import Asked
+from memory_app.console.tokens import Token
 from memory_app.operations import branching
 from memory_app.operations.branching import Bough, Leaf
 from memory_app.operations.rights import Person
