@@ -4,15 +4,18 @@ docs/format.md is the format in words.
 """
 
 import json
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from memory_app import conf
 from memory_app.errors import NotFound
+from memory_app.models import AuditAct
 from memory_app.models.message import SEQ_BITS
 from memory_app.models.snapshot import Event, SessionSnapshot
 from memory_app.moments import NEVER, to_rfc3339
+from memory_app.operations.auditing import COMMAND, About, Entry, write_entry
 from memory_app.operations.browsing import SessionFilter, where
 from memory_app.operations.session_lines import BESIDE_A_MESSAGE
 from memory_app.storage import Database, engine
@@ -47,13 +50,30 @@ def export_sessions(
 
     Sessions that a restart has ended, and those being purged, are left out; so are sessions that
     begin after the export. Each line shows one instant, the whole export does not. `progress` hears
-    how many of the sessions' messages were written. Raises NotFound for an unknown namespace.
+    how many of the sessions' messages were written. The export is in the audit log before the first
+    line is written, also when it is then interrupted. Raises NotFound for an unknown namespace.
     """
     wanted = SessionFilter(prefix=prefix, status="any")
     namespace_id, last, moment = engine().read(lambda db: _begin(db, namespace, now))
     conditions, parameters = where(wanted, namespace_id, moment)
     conditions += " AND s.ended_at IS NULL AND s.purge_receipt IS NULL"
+    _enter(namespace, conditions, parameters, now)
     return write_matching(conditions, parameters, last, moment, write, progress)
+
+
+def _enter(namespace: str, conditions: str, parameters: Sequence[Any], now: int | None) -> None:
+    """Enter that content leaves by a command, with how many sessions it is of."""
+
+    def work(db: Database) -> None:
+        row = db.row(f"SELECT count(*) FROM agent_session s WHERE {conditions}", parameters)
+        about, counts = (
+            About("selection", secrets.token_hex(16)),
+            {"sessions": row[0] if row else 0},
+        )
+        entry = Entry(COMMAND, AuditAct.SESSION_EXPORT, namespace, about, counts)
+        write_entry(db, entry, now or db.now())
+
+    engine().write(work)
 
 
 def write_matching(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from memory_app.models import AuditEntry
 from memory_app.operations import exporting
 from tests.conftest import DATA
 from tests.imports import message, run_export, run_import, session, text
@@ -96,6 +97,26 @@ def test_an_export_is_a_file_of_its_owner_and_twice_the_same(tmp_path: Path) -> 
         "b.jsonl.gz",
         "c.jsonl.gz",
     ]
+
+
+def test_an_export_is_in_the_audit_log_before_its_first_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_import(session("org-1/a", message(1)), session("b", message(1)))
+    call("export_sessions", tmp_path / "a.jsonl", namespace="support", prefix="org-1/")
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "write_session", killed)
+    with pytest.raises(CommandError):
+        call("export_sessions", "-", namespace="support")
+    entries = AuditEntry.objects.filter(act="session.export").order_by("n")
+    assert [(one.actor, one.namespace, one.counts) for one in entries] == [
+        ("command", "support", '{"sessions": 1}'),
+        ("command", "support", '{"sessions": 2}'),
+    ]
+    assert "org-1" not in str([(one.object_kind, one.object_id) for one in entries])
 
 
 def test_an_interrupted_export_never_passes_for_a_whole_one(
