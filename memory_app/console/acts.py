@@ -13,7 +13,8 @@ from memory_app import moments
 from memory_app.console import times
 from memory_app.errors import Invalid
 from memory_app.models import AuditAct
-from memory_app.operations.auditing import Entered, EntryFilter
+from memory_app.operations.auditing import COMMAND, Entered, EntryFilter
+from memory_app.operations.sign_ins import Intervention
 
 
 class Words(NamedTuple):
@@ -69,7 +70,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "database.restore": Words("Restored a backup", "database"),
 }
 # What others do by which they could enter as somebody, to be said to that person.
-OPENINGS: Final[Mapping[str, str]] = {
+_OPENINGS: Final[Mapping[str, str]] = {
     "person.link": "made a link by which your password can be chosen anew",
     "person.reset": "gave you another password",
     "second_factor.reset": "removed your second factor",
@@ -90,6 +91,12 @@ FAULTS: Final[Mapping[str, str]] = {
 def words(act: str) -> Words:
     """Return an act in words; one that has none yet as the log writes it."""
     return WORDS.get(act) or Words(act, "list-details")
+
+
+def opening(found: Intervention) -> str:
+    """Say to a person who else could have entered as them, and by what."""
+    actor = "The shell of the server" if found.actor == COMMAND else found.actor
+    return f"{actor} {_OPENINGS[found.act]}"
 
 
 def choices() -> list[tuple[str, str]]:

@@ -198,6 +198,7 @@ def test_whoever_signs_in_is_told_that_another_made_a_link_for_them(olga: Client
         assert "olga made a link by which your password can be chosen anew" in told
     assert "olga made a link" in client.get("/account/").text
     assert "made a link" not in olga.get("/account/").text
+    assert "olga, <time" in olga.get(f"/people/{ann.pk}/").text
     AuditEntry.objects.update(at=1)
     assert "made a link" not in Client().post("/sign-in/", form, follow=True).text
 

@@ -130,8 +130,8 @@ def _warn_of_others(request: HttpRequest, person: Person) -> None:
     if found is not None:
         messages.warning(
             request,
-            f"{found.actor} {acts.OPENINGS[found.act]}, {times.written(found.at)}. If you did not"
-            " ask for it, tell somebody who answers for privacy.",
+            f"{acts.opening(found)}, {times.written(found.at)}. If you did not ask for it, tell"
+            " somebody who answers for privacy.",
         )
 
 

@@ -27,11 +27,13 @@ def account(request: ConsoleRequest) -> HttpResponse:
 
 def _show(request: ConsoleRequest, problem: str = "", field: str = "") -> HttpResponse:
     here = request.session[middleware.SIGN_IN]
+    found = sign_ins.find_intervention(person=request.person)
     context: dict[str, Any] = {
         "problem": problem,
         "field": field,
         "zones": preferences.time_zones(),
-        "others": _others(request),
+        "opening": acts.opening(found) if found else "",
+        "opened_at": found.at if found else None,
         "factor": second_factor.find_factor(person=request.person),
         "places": [
             {"sign_in": one, "is_here": one.id == here}
@@ -44,14 +46,6 @@ def _show(request: ConsoleRequest, problem: str = "", field: str = "") -> HttpRe
         context=context,
         status=422 if problem else 200,
     )
-
-
-def _others(request: ConsoleRequest) -> dict[str, Any] | None:
-    """Return what another did by which they could have entered as the person, in words."""
-    found = sign_ins.find_intervention(person=request.person)
-    if found is None:
-        return None
-    return {"actor": found.actor, "did": acts.OPENINGS[found.act], "at": found.at}
 
 
 @sensitive_post_parameters()

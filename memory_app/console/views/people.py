@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from memory_app.console import page
+from memory_app.console import acts, page
 from memory_app.console.middleware import ConsoleRequest
 from memory_app.console.views import joining
 from memory_app.errors import Invalid
@@ -17,7 +17,7 @@ from memory_app.models import Role
 from memory_app.operations import administering, inviting, second_factor, sign_ins
 from memory_app.operations.administering import PersonView
 from memory_app.operations.inviting import Link
-from memory_app.operations.rights import EVERYWHERE, Right
+from memory_app.operations.rights import EVERYWHERE, Person, Right
 
 # Each is part of the next; administrator stands apart and is ticked.
 LADDER: Final = (
@@ -118,8 +118,11 @@ def detail(request: ConsoleRequest, number: int) -> HttpResponse:
 def _show(request: ConsoleRequest, one: PersonView, problem: str = "") -> HttpResponse:
     places = administering.places_for(person=request.person)
     there = [(name, one.roles.get(name, frozenset())) for name in places]
+    opened = sign_ins.find_intervention(person=Person(one.number, one.username, {}))
     context = {
         "someone": one,
+        "opened": opened,
+        "opened_by": acts.words(opened.act).text if opened else "",
         "problem": problem,
         "is_self": one.number == request.person.id,
         "may_manage": request.person.may(Right.MANAGE_PEOPLE, EVERYWHERE),
