@@ -49,6 +49,12 @@ _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
     """Draw an icon of static/vendor/icons.svg; it says nothing, so a word goes with it."""
+    return _drawn(name, css)
+
+
+@cache
+def _drawn(name: str, css: str) -> SafeString:
+    """Return an icon of those that templates name: a transcript draws hundreds, a tenth of it."""
     return format_html(
         '<svg class="i{}{}" aria-hidden="true" focusable="false" width="16" height="16">'
         '<use href="{}#{}"></use></svg>',

@@ -38,6 +38,7 @@ class SubjectAt:
     log_name: str | None
     may_export: bool
     may_erase: bool
+    may_hold: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ def _at(person: Person, place: Place, user_id: str, row: Row) -> SubjectAt:
         log_name=subject_name(place.id, user_id) if reads_log else None,
         may_export=person.holds(Right.EXPORT, place.name),
         may_erase=person.holds(Right.ERASE, place.name),
+        may_hold=person.may(Right.HOLD, place.name),
     )
 
 

@@ -307,6 +307,28 @@
     else press("Escape");
   }
 
+  function openRow() {
+    const row = document.activeElement?.closest("[data-row]");
+    const link = document.activeElement?.closest("a") || (row && find("a", row));
+    if (!row || !link) return false;
+    link.click();
+  }
+
+  function nextTheme() {
+    const select = find(".theme select");
+    if (!select) return false;
+    select.selectedIndex = (select.selectedIndex + 1) % select.options.length;
+    select.form.requestSubmit();
+  }
+
+  // For this page, until it is left; the preference is on the page of one's account.
+  function switchLive() {
+    if (!find(LIVE)) return false;
+    root.dataset.live = root.dataset.live === "off" ? "on" : "off";
+    toast(`Live refresh of this page is ${root.dataset.live}.`, { kind: "success" });
+    ageToasts();
+  }
+
   function focusField(selector) {
     const field = find(selector);
     field?.focus();
@@ -319,6 +341,7 @@
     f: () => focusField("[data-key=f]"),
     j: () => step(1),
     k: () => step(-1),
+    o: () => openRow(),
     x: () => tickRow(false),
     X: () => tickRow(true),
     a: () => find("[data-select-all]")?.click(),
@@ -327,6 +350,8 @@
     ".": () => press("."),
     g: () => (going = Date.now()),
     r: () => (find(LIVE) ? document.body.dispatchEvent(new CustomEvent("console:tick")) : location.reload()),
+    R: () => switchLive(),
+    t: () => nextTheme(),
     "?": () => find("[data-open=keys]")?.click(),
     "[": () => find("[data-key='[']")?.click(),
     "]": () => find("[data-key=']']")?.click(),

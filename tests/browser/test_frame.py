@@ -196,6 +196,14 @@ def test_shortcuts_can_be_switched_off_and_on(parts: Page) -> None:
     parts.wait_for_selector("html:not([data-keys])")
 
 
+def test_a_key_changes_the_theme(parts: Page) -> None:
+    for theme in ("light", "dark"):
+        parts.keyboard.press("t")
+        parts.wait_for_selector(f"html[data-theme={theme}]")
+    parts.keyboard.press("t")
+    parts.wait_for_selector("html:not([data-theme])")
+
+
 def test_a_key_pair_leads_to_a_page_of_the_side_bar(parts: Page, live_server: Any) -> None:
     parts.keyboard.press("g")
     parts.keyboard.press("s")

@@ -138,7 +138,7 @@ def test_a_filter_applies_without_scripts(
     admit(plain_page.context, live_server.url, make_person("ann", operator="*"))
     plain_page.goto(f"{live_server.url}/sessions/")
     plain_page.locator("#q").fill("user:ann meta.plan:MetaGold")
-    plain_page.get_by_role("button", name="Apply").click()
+    plain_page.locator("#q").press("Enter")
     expect(plain_page.locator("tbody tr")).to_have_count(1)
     expect(plain_page).to_have_url(re.compile(r"/sessions/\?q=user%3Aann&kept=sch_[0-9a-f]{32}$"))
 
@@ -170,6 +170,21 @@ def test_a_failed_request_leaves_list_and_address(visit: Open, agent: Caller, ho
     page.unroute("**/sessions/?*")
     page.get_by_role("button", name="Retry").click()
     expect(page).to_have_url(re.compile(r"sort=-message_count"))
+
+
+def test_keys_switch_live_refresh_and_open_a_row(visit: Open, agent: Caller) -> None:
+    chats(agent, 2)
+    page = visit("/sessions/")
+    page.keyboard.press("R")
+    expect(page.locator("html")).to_have_attribute("data-live", "off")
+    expect(page.locator(".toast")).to_contain_text("Live refresh of this page is off.")
+    page.keyboard.press("R")
+    expect(page.locator("html")).to_have_attribute("data-live", "on")
+    page.keyboard.press("o")
+    expect(page).to_have_url(re.compile(r"/sessions/$"))
+    page.keyboard.press("j")
+    page.keyboard.press("o")
+    expect(page).to_have_url(re.compile(r"/sessions/[0-9a-f]{32}/"))
 
 
 def test_a_selection_survives_a_refresh_and_ends_with_another_filter(

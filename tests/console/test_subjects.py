@@ -1,5 +1,6 @@
 """Data subjects in the console: found by the user id, exported, erased with a receipt."""
 
+import html
 import json
 import re
 from typing import Any
@@ -77,10 +78,22 @@ def test_what_is_no_user_id_is_refused(petra: Client, wrong: str) -> None:
     assert 'role="alert"' in answer.text
 
 
+def test_a_hold_of_the_person_begins_on_their_page(petra: Client) -> None:
+    shown = petra.get("/subjects/?user_id=ann").text
+    found = re.search(r'href="(/holds/new/[^"]*)" aria-label="Hold what support keeps"', shown)
+    assert found
+    form = petra.get(html.unescape(found[1])).text
+    assert '<option value="subject" selected>' in form
+    assert 'name="target" value="ann"' in form
+    assert 'name="back" value="/subjects/?user_id=ann"' in form
+    assert "<b>2</b><span>sessions covered now</span>" in form
+
+
 def test_a_viewer_sees_counts_and_no_content_and_may_do_nothing(agent: Caller) -> None:
     vera = person("viewer", name="vera")
     shown = vera.get("/subjects/?user_id=ann").text
     assert "2 sessions in 1 namespace" in shown
+    assert "/holds/new/" not in shown
     assert "Erase" not in re.sub(r"<nav.*?</nav>|<dl.*?</dl>", "", shown, flags=re.S)
     for secret in SECRETS:
         assert secret not in shown

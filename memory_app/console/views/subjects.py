@@ -49,6 +49,14 @@ def _row(subject: Subject, at: SubjectAt) -> dict[str, Any]:
         "at": at,
         "sessions": urlencode({"q": token, "namespace": at.namespace}),
         "query": urlencode({"namespace": at.namespace, "user_id": subject.user_id}),
+        "hold": urlencode(
+            {
+                "namespace": at.namespace,
+                "kind": "subject",
+                "target": subject.user_id,
+                "back": f"{reverse('console:subjects')}?{urlencode({'user_id': subject.user_id})}",
+            }
+        ),
     }
 
 
