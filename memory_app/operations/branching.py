@@ -12,6 +12,7 @@ from memory_app.operations.rights import Person
 from memory_app.operations.viewing import visible_places
 from memory_app.storage import Database, engine
 from memory_app.storage.engine import Row
+from memory_app.storage.statements import union_all
 
 SEPARATOR: Final = "/"
 
@@ -182,7 +183,7 @@ def _count_each(db: Database, conditions: Sequence[tuple[str, Sequence[Any]]]) -
         for number, (condition, _) in enumerate(conditions)
     ]
     parameters = [value for _, values in conditions for value in values]
-    rows = db.rows(f"{' UNION ALL '.join(arms)} ORDER BY n", parameters)
+    rows = db.rows(f"{union_all(arms)} ORDER BY n", parameters)
     return [int(sessions) for _, sessions in rows]
 
 

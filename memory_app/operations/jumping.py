@@ -10,6 +10,7 @@ from memory_app.operations.receiving import check_id
 from memory_app.operations.rights import Person, Right
 from memory_app.operations.viewing import Place, visible_places
 from memory_app.storage import Database, engine
+from memory_app.storage.statements import union_all
 
 MOST: Final = 8
 # A uid is random: fewer of its digits would name sessions by chance.
@@ -89,7 +90,7 @@ def _find_sessions(db: Database, places: Sequence[Place], text: str) -> list[Ses
             f"{upper} ORDER BY s.session_id LIMIT {MOST}) AS part{number}"
         )
         parameters += [place.id, text, *bound]
-    rows = db.rows(f"{' UNION ALL '.join(parts)} LIMIT {MOST}", parameters)
+    rows = db.rows(f"{union_all(parts)} LIMIT {MOST}", parameters)
     found = [SessionTarget(uid, name, places[number].name) for uid, name, number in rows]
     if len(text) < _LEAST_OF_UID or not _HEX.issuperset(text):
         return found

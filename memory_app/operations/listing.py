@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from memory_app.operations.browsing import SessionFilter, is_rare, where
 from memory_app.storage import Database
 from memory_app.storage.engine import Row
-from memory_app.storage.statements import SESSION_COLUMNS
+from memory_app.storage.statements import SESSION_COLUMNS, union_all
 
 # Counting stops here: beyond it a list says "10,000+".
 COUNT_CAP: Final = 10_000
@@ -106,4 +106,4 @@ class Listing:
                     f" WHERE {conditions} AND {arm} {ending}) AS part{len(parts)}"
                 )
                 parameters += [*asked, *values]
-        return " UNION ALL ".join(parts), parameters
+        return union_all(parts), parameters

@@ -30,8 +30,7 @@ _IN_MEMORY: Final = 4 * 2**20
 def download(request: HttpRequest, uid: str, kind: str) -> FileResponse:
     """Send a session as a file whose name says nothing about it."""
     person: Any = request.person  # type: ignore[attr-defined]
-    # Read whole before it is sent: a slow reader must not keep a transaction open.
-    file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the response closes it
+    file = _file()
 
     def write(text: str) -> None:
         file.write(text.encode())
@@ -43,6 +42,15 @@ def download(request: HttpRequest, uid: str, kind: str) -> FileResponse:
     file.seek(0)
     _, content_type, name = KINDS[kind]
     return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
+
+
+def _file() -> "tempfile.SpooledTemporaryFile[bytes]":
+    """Open what holds a download until the response closes it; in the folder it has no name.
+
+    It is read whole before it is sent: a slow reader must not keep a transaction open, and the
+    audit log knows of it before anything is handed over.
+    """
+    return tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(conf.data_dir()))
 
 
 def ask(request: HttpRequest, chosen: Chosen) -> HttpResponse:
@@ -84,11 +92,7 @@ def _exporting(request: HttpRequest, preview: PreviewView) -> HttpResponse:
 
 
 def _download(request: HttpRequest, token: str) -> FileResponse:
-    # Read whole before it is sent: a slow reader must not keep a transaction open, and the audit
-    # log knows of it before anything is handed over. The file has no name in the folder.
-    file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - the response closes it
-        _IN_MEMORY, dir=str(conf.data_dir())
-    )
+    file = _file()
     table = request.POST.get("as") == "csv"
     export_as = exporting_chosen.export_table if table else exporting_chosen.export_lines
     export_as(
