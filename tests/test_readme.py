@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 from tests.contract import OPERATIONS
@@ -99,6 +100,15 @@ def test_every_setting_and_no_other_is_in_its_table() -> None:
     read = re.findall(r'env\.\w+\(\s*"(\w+)"', (ROOT / "config" / "settings.py").read_text())
     named = re.findall(r"^\| `([A-Z_]+)` \|", README, re.M)
     assert sorted(named) == sorted(read)
+
+
+def test_the_metrics_to_alert_on_are_there(installation: dict[str, str]) -> None:
+    alerts = README[README.index("Alert on") : README.index("Logs are")]
+    with serving(installation) as served, urllib.request.urlopen(f"{served.url}/metrics") as page:
+        served_names = set(re.findall(r"^# TYPE (\w+)", page.read().decode(), re.M))
+    named = set(re.findall(r"`(lethe_\w+)`", alerts))
+    assert len(named) > 2
+    assert named - served_names == set()
 
 
 def test_every_command_is_named() -> None:

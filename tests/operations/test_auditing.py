@@ -7,6 +7,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 
@@ -442,3 +443,15 @@ def test_a_session_page_that_a_person_opens_is_in_the_log(client: Client) -> Non
     for path in ("", "?view=raw", "messages/1/"):
         assert client.get(f"/sessions/{uid}/{path}").status_code == 200
     assert entered() == [("olga", "session.reveal", "support", "session", uid)]
+
+
+def test_the_documentation_says_when_each_act_is_entered() -> None:
+    text = (settings.BASE_DIR / "docs" / "audit.md").read_text()
+    table = text[text.index("| act |") : text.index("The actor is")]
+    # The second and later ones of a row may stand without what comes before their full stop.
+    missing = [
+        act.value
+        for act in AuditAct
+        if f"`{act.value}`" not in table and f"`.{act.value.partition('.')[2]}`" not in table
+    ]
+    assert missing == []
