@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from memory_app import conf, moments
 from memory_app.errors import Unavailable
-from memory_app.models import ReceiptKind
-from memory_app.operations.auditing import REPLAY
+from memory_app.models import AuditAct, ReceiptKind
+from memory_app.operations.auditing import REPLAY, About, Entry, write_entries
 from memory_app.operations.closing import close
 from memory_app.operations.deleting import Span, delete_messages
 from memory_app.operations.journal import ALL, JournalEntry, enter_removals, file_removals
@@ -120,11 +120,14 @@ def _remove(db: Database, removals: Sequence[Removal], now: int | None) -> tuple
             for first, last in removal.places or ():
                 count += _remove_places(db, there[removal.uid], first, last, removal.at)
     going = {removal.uid for removal in removals if removal.places is None} & there.keys()
-    receipts = []
+    entries = []
     for namespace_id in sorted({there[uid][2] for uid in going}):
         closing = [there[uid] for uid in sorted(going) if there[uid][2] == namespace_id]
-        receipts.append(_close(db, namespace_id, closing, moment))
-    return count, receipts
+        about = About("receipt", _close(db, namespace_id, closing, moment))
+        counts = {"sessions": len(closing)}
+        entries.append(Entry(REPLAY, AuditAct.PURGE_EXECUTE, closing[0][3], about, counts))
+    write_entries(db, entries, moment)
+    return count, [entry.about.id for entry in entries if entry.about]
 
 
 _LOCK: Final = (

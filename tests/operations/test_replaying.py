@@ -7,7 +7,7 @@ import pytest
 
 from memory_app import moments
 from memory_app.errors import Unavailable
-from memory_app.models import AgentSession, Erasure, Message, Receipt
+from memory_app.models import AgentSession, AuditEntry, Erasure, Message, Receipt
 from memory_app.moments import SECOND
 from memory_app.operations.holding import HoldKind, NewHold, place_hold
 from memory_app.operations.journal import journal_path
@@ -55,6 +55,9 @@ def test_a_session_that_was_erased_is_erased_again(journal: Path) -> None:
     assert (receipt.kind, receipt.actor) == ("cleanup", "replay")
     assert receipt.counts["previewed"] == receipt.counts["sessions"] == 1
     assert receipt.verification["result"] == "clear"
+    entry = AuditEntry.objects.get(act="purge.execute")
+    assert (entry.actor, entry.namespace, entry.counts) == ("replay", "support", '{"sessions": 1}')
+    assert (entry.object_kind, entry.object_id) == ("receipt", receipt.id)
 
 
 def test_a_hold_that_the_backup_brought_back_does_not_bring_content_back(journal: Path) -> None:
