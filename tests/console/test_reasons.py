@@ -1,5 +1,7 @@
 """Where a reason is demanded, pages ask for it and lead back to where one was."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -58,10 +60,26 @@ def test_what_leads_past_the_page_asks_too(petra: Client, uid: str, path: str) -
     assert b"WordsOfAnn" in body
 
 
-def test_a_part_that_is_asked_for_leads_to_the_question(petra: Client, uid: str) -> None:
+@pytest.mark.parametrize("path", ["messages/1/", "branch/?in=state", "branch/?in=1.w0", "find/"])
+def test_a_part_that_is_asked_for_leads_to_the_question(petra: Client, uid: str, path: str) -> None:
     headers = {**PART, "HX-Current-URL": f"http://testserver/sessions/{uid}/"}
-    answer = petra.get(f"/sessions/{uid}/messages/1/", headers=headers)
+    ask = petra.post if path == "find/" else petra.get
+    answer = ask(
+        f"/sessions/{uid}/{path}", {"find": "words"} if path == "find/" else None, headers=headers
+    )
+    assert answer.status_code == 204
     assert answer["HX-Redirect"] == f"/reasons/?namespace=support&next=%2Fsessions%2F{uid}%2F"
+
+
+def test_a_list_by_metadata_asks_at_its_own_address(petra: Client) -> None:
+    answer = petra.post("/sessions/", {"q": "meta.plan:MetaGold"}, headers=PART)
+    assert answer.status_code == 204
+    there = answer["HX-Redirect"]
+    assert re.fullmatch(r"/sessions/\?kept=sch_[0-9a-f]{32}", there)
+    asked = petra.get(there, follow=True).text
+    assert "support asks why its content is opened" in asked
+    assert give(petra, there) == there
+    assert "org-1/ann" in petra.get(there).text
 
 
 def test_no_reason_is_said_beside_the_field(petra: Client, uid: str) -> None:
