@@ -54,6 +54,16 @@
     });
   }
 
+  let beforeToast = null;
+
+  // Take a toast away; the focus that was in it goes back to where it came from.
+  function dropToast(box) {
+    box?.remove();
+    if (!box || document.activeElement !== document.body) return;
+    if (beforeToast?.isConnected) beforeToast.focus({ preventScroll: true });
+    if (document.activeElement === document.body) find("#main")?.focus({ preventScroll: true });
+  }
+
   // --- dialogs and menus ---------------------------------------------------------------------
 
   let opener = null;
@@ -237,7 +247,7 @@
       close.closest("dialog").close();
     }
     if (target.closest("[data-print]")) print();
-    target.closest("[data-dismiss]")?.closest(".toast")?.remove();
+    dropToast(target.closest("[data-dismiss]")?.closest(".toast"));
     if (target.matches("input[name=sel]")) {
       if (event.shiftKey) tickTo(target);
       lastTicked = target;
@@ -265,7 +275,11 @@
   addEventListener("hashchange", followPlace);
 
   // A menu that the focus leaves has been left.
-  document.addEventListener("focusin", (event) => closeMenus(event.target));
+  document.addEventListener("focusin", (event) => {
+    closeMenus(event.target);
+    const from = event.relatedTarget;
+    if (event.target.closest(".toast") && !from?.closest(".toast")) beforeToast = from;
+  });
 
   let going = 0;
 
@@ -446,7 +460,7 @@
     watchIdle();
     if (follows !== null) follow(follows);
     const { ctx } = event.detail;
-    if (ctx?.sourceElement?.matches?.("[data-once]")) ctx.sourceElement.closest(".toast")?.remove();
+    if (ctx?.sourceElement?.matches?.("[data-once]")) dropToast(ctx.sourceElement.closest(".toast"));
     const quiet = ctx?.request?.headers?.["HX-Tick"];
     if (!ctx?.response || ctx.response.status >= 400) return;
     failures = 0;
@@ -470,7 +484,7 @@
     retry.className = "btn sm";
     retry.textContent = "Retry";
     retry.addEventListener("click", () => {
-      retry.closest(".toast").remove();
+      dropToast(retry.closest(".toast"));
       const source = ctx.sourceElement;
       source?.matches("form") ? source.requestSubmit() : source?.click();
     });

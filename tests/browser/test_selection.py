@@ -59,6 +59,8 @@ def test_an_act_is_undone_in_place_and_the_selection_stays(visit: Open, agent: C
     expect(page.get_by_text("2 sessions as before, and not expired.")).to_be_visible()
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
     expect(page.locator("input[name=sel]:checked")).to_have_count(2)
+    # The button that was pressed is gone, and its focus went back to where it had come from.
+    expect(page.get_by_role("button", name="Expire", exact=True)).to_be_focused()
     expect(page).to_have_url(re.compile("/sessions/$"))
 
 
