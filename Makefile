@@ -33,7 +33,7 @@ bench: .venv/dev ## Measure against raw statements and an empty view (WORKS=w1,w
 	@$(if $(WORKS),:,$(BIN)/python -m tests.benchmarks.servers --only bridge-16)
 
 prove: .venv/dev ## The long form of the tests that need one: kills, races, erasure, generated cases
-	@LETHE_PROVE_KILLS=200 LETHE_PROVE_SECONDS=600 LETHE_PROVE_MESSAGES=20000 LETHE_PROVE_EXAMPLES=10000 \
+	@LETHE_PROVE_KILLS=200 LETHE_PROVE_SECONDS=600 LETHE_PROVE_MESSAGES=20000 LETHE_PROVE_EXAMPLES=10000 LETHE_PROVE_BACK_WITHIN=2 \
 		$(BIN)/python -m pytest tests/reliability tests/api/test_purges.py --dist each \
 		--tx popen//env:LETHE_TEST_DATABASE=sqlite \
 		--tx popen//env:LETHE_TEST_DATABASE=postgresql
