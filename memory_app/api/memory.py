@@ -37,7 +37,7 @@ from memory_app.operations.receiving import (
 )
 from memory_app.operations.recording import Recorded, Recording
 from memory_app.operations.removing import Target
-from memory_app.operations.searching import Match, MessageFilter
+from memory_app.operations.scanning import Match, MessageFilter
 from memory_app.operations.wording import MAX_TEXT_BYTES
 from memory_app.strict_json import Verbatim
 

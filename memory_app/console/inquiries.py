@@ -11,7 +11,7 @@ from memory_app import conf, moments
 from memory_app.errors import Invalid
 from memory_app.moments import DAY
 from memory_app.operations.receiving import ROLES
-from memory_app.operations.searching import MessageFilter
+from memory_app.operations.scanning import MessageFilter
 
 STATUSES: Final[Mapping[str, str]] = {"active": "Active sessions", "expired": "Expired sessions"}
 SORTS: Final[Mapping[str, str]] = {"newest": "Newest first", "best": "Best match first"}

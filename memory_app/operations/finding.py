@@ -8,14 +8,8 @@ from memory_app.errors import Invalid, NotFound
 from memory_app.models import AuditAct
 from memory_app.operations.auditing import enter_reveal, search_about
 from memory_app.operations.rights import Person, Right
-from memory_app.operations.searching import (
-    Home,
-    Match,
-    MessageFilter,
-    Question,
-    check_sort,
-    run,
-)
+from memory_app.operations.scanning import Home, Match, MessageFilter, Question
+from memory_app.operations.searching import check_sort, run
 from memory_app.operations.tallying import read_tallies
 from memory_app.operations.viewing import Place, visible_places
 from memory_app.storage import engine

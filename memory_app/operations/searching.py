@@ -1,88 +1,26 @@
 """Search the messages of namespaces: every word, newest first or best first.
 
-The index says which messages have the words; what a session is like now, phrases and the rest are
-looked at in the rows, a few at a time, until a page is full. So a search costs what it shows, not
-what there is; one that would have to look at too much stops, says so, and can be continued.
+Messages are scanned until a page is full (`scanning`). So a search costs what it shows, not what
+there is; one that would have to look at too much stops, says so, and can be continued.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from memory_app.errors import Invalid
-from memory_app.models.snapshot import Event
-from memory_app.operations.browsing import SessionFilter, prefix_end, where
 from memory_app.operations.cursors import read_cursor, write_cursor
-from memory_app.operations.excerpting import Excerpt, Marker
 from memory_app.operations.indexing import is_rebuilding
 from memory_app.operations.keys import Caller
-from memory_app.operations.wording import (
-    role_facet,
-    session_facet,
-    text_of,
-    tool_facet,
-    tool_names,
-)
+from memory_app.operations.scanning import Match, MessageFilter, Question, Scan
 from memory_app.storage import Database, engine, search_index
-from memory_app.storage.engine import Row
-from memory_app.storage.search import Hit, Wanted
-from memory_app.storage.statements import EVENT_COLUMNS
-from memory_app.words import Query, parse
+from memory_app.words import parse
 
 SORTS: Final = ("newest", "best")
-# How many hits of the index one search looks at, and for how long: then it stops and says so.
-MOST_EXAMINED: Final = 5_000
-_SECONDS: Final = 1.0
 # Best first ranks so many of the newest that match.
 BEST_OF: Final = 1_000
-# So many sessions are looked for in the index itself; of more, each hit is looked at.
-_SESSIONS: Final = 50
-# How many hits are read at once, at most.
-_AT_ONCE: Final = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageFilter:
-    """Which messages are searched; what is None does not filter.
-
-    Times are moments, of the message itself where it has one, `before` exclusive.
-    """
-
-    role: str | None = None
-    tool: str | None = None
-    prefix: str | None = None
-    user_id: str | None = None
-    status: str = "any"
-    after: int | None = None
-    before: int | None = None
-
-
-class Home(NamedTuple):
-    """The session of a message that was found."""
-
-    number: int
-    uid: str
-    session_id: str
-    user_id: str | None
-    namespace_id: int
-    expires_at: int
-    ended_at: int | None
-
-    def status(self, now: int) -> str:
-        """Return `active` or `expired`; what is purging is never found."""
-        return "active" if now < self.expires_at else "expired"
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A message that was found, where it is, and where in it."""
-
-    event: Event
-    home: Home
-    excerpt: Excerpt
-    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +36,6 @@ class Searched:
     rebuilding: bool
     seconds: float
     now: int
-
-
-class Question(NamedTuple):
-    """What is looked for, where and in which order."""
-
-    query: Query
-    wanted: MessageFilter
-    sort: str
-    limit: int
-    is_for_agents: bool
 
 
 class Page(NamedTuple):
@@ -171,7 +99,7 @@ def check_sort(sort: str) -> str:
 def _newest(
     db: Database, question: Question, namespaces: Sequence[int], place: list[int], now: int
 ) -> Page:
-    scan = _Scan(db, question, namespaces, place[0] if place else None, now)
+    scan = Scan(db, question, namespaces, place[0] if place else None, now)
     matches: list[Match] = []
     following: list[int] | None = None
     for docid, match in scan:
@@ -187,165 +115,9 @@ def _best(
 ) -> Page:
     """Rank the newest that match; a page of the same ranking begins where the last one ended."""
     before, offset = place or (search_index().last_number(db) + 1, 0)
-    scan = _Scan(db, question, namespaces, before, now)
+    scan = Scan(db, question, namespaces, before, now)
     found = [match for _, match in islice(scan, BEST_OF + 1)]
     ranked = sorted(found[:BEST_OF], key=lambda match: -match.score)
     end = offset + question.limit
     following = [before, end] if end < len(ranked) and question.limit else None
     return Page(ranked[offset:end], following, scan.was_cut or len(found) > BEST_OF)
-
-
-class _Scan:
-    """The messages that match, newest first, read from the hits of the index a few at a time."""
-
-    def __init__(
-        self,
-        db: Database,
-        question: Question,
-        namespaces: Sequence[int],
-        before: int | None,
-        now: int,
-    ) -> None:
-        self.was_cut = False
-        self.reached = 0
-        self._db = db
-        self._question = question
-        self._namespaces = namespaces
-        self._before = before
-        self._now = now
-        self._marker = Marker(question.query)
-
-    def __iter__(self) -> Iterator[tuple[int, Match]]:
-        question = self._question
-        wanted = self._wanted()
-        if wanted is None or not question.limit or not self._namespaces:
-            return
-        deadline = time.monotonic() + _SECONDS
-        conditions, parameters = self._conditions()
-        hits = search_index().hits(self._db, self._namespaces, wanted, self._before)
-        examined, size = 0, max(question.limit + 1, 32)
-        while batch := list(islice(hits, size)):
-            rows = _read(self._db, batch, conditions, parameters)
-            for hit in batch:
-                row = rows.get(hit.message_key)
-                match = None if row is None else self._match(row)
-                if match is not None:
-                    yield hit.docid, match
-            self.reached = batch[-1].docid
-            examined, size = examined + len(batch), min(2 * size, _AT_ONCE)
-            if examined >= MOST_EXAMINED or time.monotonic() > deadline:
-                self.was_cut = True
-                return
-
-    def _wanted(self) -> Wanted | None:
-        """Say it to the index; None when there can be nothing."""
-        query, wanted = self._question.query, self._question.wanted
-        if not query.terms:
-            return None
-        groups: list[list[str]] = []
-        if wanted.role is not None:
-            groups.append([role_facet(wanted.role)])
-        if wanted.tool is not None:
-            groups.append([tool_facet(wanted.tool)])
-        sessions = self._sessions()
-        if sessions is not None:
-            if not sessions:
-                return None
-            groups.append([session_facet(number) for number in sessions])
-        return Wanted(
-            list(dict.fromkeys(word for term in query.terms for word in term.words)),
-            groups,
-            # Of a phrase the words alone may be there: the text decides.
-            [word for term in query.excluded if term.needle is None for word in term.words],
-        )
-
-    def _sessions(self) -> list[int] | None:
-        """Return the sessions that a filter leaves when they are few, else None."""
-        wanted = self._question.wanted
-        if not wanted.prefix and wanted.user_id is None:
-            return None
-        chosen = SessionFilter(prefix=wanted.prefix, user_id=wanted.user_id, status="any")
-        found: list[int] = []
-        for namespace in self._namespaces:
-            conditions, parameters = where(chosen, namespace, self._now)
-            found += [
-                number
-                for (number,) in self._db.rows(
-                    f"SELECT s.id FROM agent_session s WHERE {conditions} LIMIT %s",
-                    (*parameters, _SESSIONS + 1 - len(found)),
-                )
-            ]
-            if len(found) > _SESSIONS:
-                return None
-        return found
-
-    def _conditions(self) -> tuple[str, list[Any]]:
-        """Return what the row of a message and its session must be like."""
-        wanted = self._question.wanted
-        conditions = ["s.purge_receipt IS NULL"]
-        parameters: list[Any] = []
-
-        def add(condition: str, value: Any) -> None:
-            conditions.append(condition)
-            parameters.append(value)
-
-        if self._question.is_for_agents:
-            conditions.append("s.ended_at IS NULL")
-        if self._question.is_for_agents or wanted.status == "active":
-            add("s.expires_at > %s", self._now)
-        elif wanted.status == "expired":
-            add("s.expires_at <= %s", self._now)
-        if wanted.prefix:
-            add("s.session_id >= %s", wanted.prefix)
-            end = prefix_end(wanted.prefix)
-            if end is not None:
-                add("s.session_id < %s", end)
-        for condition, value in (
-            ("s.user_id = %s", wanted.user_id),
-            ("m.role = %s", wanted.role),
-            ("m.occurred_at >= %s", wanted.after),
-            ("m.occurred_at < %s", wanted.before),
-        ):
-            if value is not None:
-                add(condition, value)
-        return " AND ".join(conditions), parameters
-
-    def _match(self, row: Row) -> Match | None:
-        """Look at the text itself: for phrases, and because only it decides."""
-        query, wanted = self._question.query, self._question.wanted
-        event, home = Event(*row[:_EVENT_WIDTH]), Home(*row[_EVENT_WIDTH:])
-        message = event.message()
-        if wanted.tool is not None and wanted.tool not in tool_names(message):
-            return None
-        text = text_of(message)
-        if query.confirms and not query.suits(text):
-            return None
-        excerpt = self._marker.excerpt(text)
-        if not excerpt.marks and not query.matches(text):
-            return None
-        return Match(event, home, excerpt, self._marker.score(text))
-
-
-_EVENT_WIDTH: Final = len(EVENT_COLUMNS.split(","))
-_SELECT: Final = (
-    f"SELECT {EVENT_COLUMNS}, s.id, s.uid, s.session_id, s.user_id, s.namespace_id, s.expires_at,"
-    " s.ended_at FROM message m JOIN agent_session s ON s.id = (m.id >> 32)"
-)
-
-
-def _read(
-    db: Database, hits: Sequence[Hit], conditions: str, parameters: Sequence[Any]
-) -> Mapping[int, Row]:
-    """Read the rows of hits that meet the conditions, by the key of the message."""
-    keys = [hit.message_key for hit in hits]
-    # A statement is prepared for each length, so there are few lengths.
-    keys += keys[-1:] * (_length(len(keys)) - len(keys))
-    rows = db.rows(
-        f"{_SELECT} WHERE m.id IN ({', '.join(['%s'] * len(keys))}) AND {conditions}",
-        (*keys, *parameters),
-    )
-    return {row[0]: row for row in rows}
-
-
-def _length(count: int) -> int:
-    return next(size for size in (8, 32, 128, _AT_ONCE) if count <= size)

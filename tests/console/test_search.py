@@ -207,10 +207,10 @@ def test_results_go_on_page_by_page(olga: Client, monkeypatch: pytest.MonkeyPatc
 def test_a_search_that_was_cut_short_says_so_and_can_be_continued(
     olga: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from memory_app.operations import searching
+    from memory_app.operations import scanning
 
-    monkeypatch.setattr(searching, "MOST_EXAMINED", 1)
-    monkeypatch.setattr(searching, "_SESSIONS", -1)
+    monkeypatch.setattr(scanning, "MOST_EXAMINED", 1)
+    monkeypatch.setattr(scanning, "_SESSIONS", -1)
     agent = make_caller("support")
     make_session(agent, "old", "refund of the oldest")
     for number in range(60):

@@ -9,7 +9,7 @@ from memory_app.operations.finding import search_content
 from memory_app.operations.indexing import index_pending
 from memory_app.operations.jumping import find_targets
 from memory_app.operations.rights import Person
-from memory_app.operations.searching import MessageFilter
+from memory_app.operations.scanning import MessageFilter
 from memory_app.operations.viewing import browse_sessions
 from tests.factories import make_caller, make_session
 from tests.people import acting

@@ -15,7 +15,8 @@ from memory_app.operations.indexing import index_pending, index_step
 from memory_app.operations.keys import Caller
 from memory_app.operations.rebuilding import rebuild_index, verify_index
 from memory_app.operations.removing import Target, clear_messages
-from memory_app.operations.searching import MessageFilter, search_messages
+from memory_app.operations.scanning import MessageFilter
+from memory_app.operations.searching import search_messages
 from memory_app.storage import engine, search_index
 from tests.factories import make_caller, make_session, say_more
 

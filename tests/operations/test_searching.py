@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memory_app.operations import searching
+from memory_app.operations import scanning
 from memory_app.operations.indexing import index_pending
 from memory_app.operations.keys import Caller
 from memory_app.operations.recording import Recording, add_events
-from memory_app.operations.searching import MessageFilter, search_messages
+from memory_app.operations.scanning import MessageFilter
+from memory_app.operations.searching import search_messages
 from memory_app.operations.wording import text_of
 from memory_app.words import parse, words
 from tests.conftest import conversations
@@ -77,8 +78,8 @@ queries = st.lists(
 @pytest.fixture(autouse=True)
 def _without_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a search take its time: what is compared must be whole."""
-    monkeypatch.setattr(searching, "MOST_EXAMINED", 100_000)
-    monkeypatch.setattr(searching, "_SECONDS", 60.0)
+    monkeypatch.setattr(scanning, "MOST_EXAMINED", 100_000)
+    monkeypatch.setattr(scanning, "_SECONDS", 60.0)
 
 
 @pytest.fixture
