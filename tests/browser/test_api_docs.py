@@ -19,6 +19,8 @@ def test_the_page_shows_every_operation_and_reaches_no_other_host(
 
     page.on("request", note)
     page.goto(f"{live_server.url}/api/v1/docs")
+    # It is drawn from the description by a megabyte of script: long, where other tests run beside.
+    page.locator(".opblock-summary-path").first.wait_for()
     for name in ("memory/add", "sessions/list", "sessions/delete"):
         row = page.locator(".opblock-summary-path", has_text=f"/api/v1/{name}")
         expect(row.first).to_be_visible()

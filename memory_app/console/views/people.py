@@ -142,6 +142,7 @@ def _held(place: str, held: frozenset[str]) -> dict[str, Any]:
     return {
         "place": place,
         "label": _called(place),
+        "title": _called(place) if place != EVERYWHERE else "Everywhere",
         "role": next(iter(_highest(held) - {Role.ADMINISTRATOR.value}), ""),
         "administrator": Role.ADMINISTRATOR.value in held,
     }
