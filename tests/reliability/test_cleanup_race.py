@@ -85,7 +85,7 @@ def test_no_message_of_a_live_session_is_lost_to_four_cleanups(
 
 
 def stop(cleaners: "list[subprocess.Popen[bytes]]") -> list[bytes]:
-    """Stop them, and return what they complained of; that one signed a checkpoint is no complaint."""
+    """Stop them, and return their complaints; that one signed a checkpoint is none."""
     for one in cleaners:
         one.send_signal(signal.SIGTERM)
     lines = [line for one in cleaners for line in one.communicate()[1].splitlines()]

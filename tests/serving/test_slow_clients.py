@@ -51,7 +51,7 @@ def test_a_body_that_does_not_arrive_is_answered_408_and_the_connection_ends(
 def test_a_large_body_gets_the_time_it_needs_while_it_keeps_coming(
     start: Callable[..., Server],
 ) -> None:
-    server = start(limits={"body_seconds": 0.3, "bytes_per_second": 100_000})
+    server = start(limits={"body_seconds": 0.3, "bytes_per_second": 50_000})
     with server.connect() as client:
         client.sendall(_HEAD + b"Content-Length: 150000\r\n\r\n")
         begun = time.monotonic()
