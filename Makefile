@@ -39,7 +39,7 @@ prove: .venv/dev ## The long form of the tests that need one: kills, races, eras
 		--tx popen//env:LETHE_TEST_DATABASE=postgresql
 
 tour: .venv/dev ## Look at every page: ten pictures of each in test-results/tour
-	@LETHE_TOUR=1 $(BIN)/python -m pytest -n 2 tests/browser/test_every_page.py -k accessible
+	@LETHE_TOUR=1 $(BIN)/python -m pytest -n 2 tests/browser/test_every_page.py
 
 pictures: .venv/dev ## Take the README's pictures again
 	@$(BIN)/python -m tools.take_screenshots
