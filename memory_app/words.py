@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
 
+from memory_app.folding import fold
+
 # Both the rules here and Python's Unicode tables decide on the words: another version of either
 # means that the index is made anew.
 VERSION: Final = f"1/{unicodedata.unidata_version}"
@@ -36,53 +38,6 @@ _UNSAFE: Final = re.compile(r"[\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\xa0\s]+")
 _BASE64: Final = re.compile(
     r"data:[^,\s]{0,200};base64,[A-Za-z0-9+/=_-]*|[A-Za-z0-9+/]{256,}={0,2}"
 )
-# Marks that readers leave out when they type: accents, Hebrew points, Arabic vowels.
-_LEFT_OUT: Final = (
-    (0x0300, 0x036F),
-    (0x0591, 0x05C7),
-    (0x0610, 0x061A),
-    (0x0640, 0x0640),
-    (0x064B, 0x065F),
-    (0x0670, 0x0670),
-    (0x06D6, 0x06ED),
-    (0x1AB0, 0x1AFF),
-    (0x1DC0, 0x1DFF),
-    (0x20D0, 0x20FF),
-    (0xFE00, 0xFE0F),
-    (0xE0100, 0xE01EF),
-)
-# Letters that Unicode does not take apart.
-_ALIKE: Final = dict(
-    zip(
-        map(ord, "øØđĐðÐłŁħĦıŧŦæÆœŒ"),
-        ("o", "o", "d", "d", "d", "d", "l", "l", "h", "h", "i", "t", "t", "ae", "ae", "oe", "oe"),
-        strict=True,
-    )
-)
-
-
-class _Letters(dict[int, int | str | None]):
-    """What becomes of a character, looked up once each."""
-
-    def __missing__(self, code: int) -> int | str | None:
-        left_out = any(first <= code <= last for first, last in _LEFT_OUT)
-        invisible = unicodedata.category(chr(code)) == "Cf"
-        kept: int | str | None = None if left_out or invisible else _ALIKE.get(code, code)
-        self[code] = kept
-        return kept
-
-
-_letters: Final = _Letters()
-
-
-def fold(text: str) -> str:
-    """Return a text without case, accents, widths and invisible characters."""
-    if text.isascii():
-        return text.lower()
-    apart = unicodedata.normalize("NFKD", text).translate(_letters)
-    # Casefolding takes a few letters apart anew.
-    again = unicodedata.normalize("NFKD", apart.casefold()).translate(_letters)
-    return unicodedata.normalize("NFC", again)
 
 
 def without_base64(text: str) -> str:

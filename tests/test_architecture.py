@@ -17,6 +17,7 @@ CORE = ("memory_app.operations", "memory_app.models", "memory_app.storage")
 FLOOR = (
     "memory_app.errors",
     "memory_app.conf",
+    "memory_app.folding",
     "memory_app.measuring",
     "memory_app.moments",
     "memory_app.strict_json",

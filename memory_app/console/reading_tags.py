@@ -10,7 +10,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from memory_app.console import marking, page, times, trees
+from memory_app.console.sought import NOTHING, Asked
 from memory_app.console.visible import visible
+from memory_app.folding import Needle
 from memory_app.moments import DAY, NEVER, SECOND, to_rfc3339
 
 register = template.Library()
@@ -22,7 +24,9 @@ register.simple_tag(marking.marked, name="marked")
 
 
 @register.simple_tag(takes_context=True)
-def json_tree(context: Context, value: Any, part: str, needle: str = "") -> SafeString:
+def json_tree(
+    context: Context, value: Any, part: str, needle: Needle = marking.NOTHING
+) -> SafeString:
     """Show a JSON value as a tree that opens and closes; `part` says where the session has it."""
     return trees.TreeWriter(branch_address(context, part), needle).write(value)
 
@@ -30,7 +34,8 @@ def json_tree(context: Context, value: Any, part: str, needle: str = "") -> Safe
 @register.simple_tag(takes_context=True)
 def branch_address(context: Context, part: str) -> str:
     """Return where the rest of a part of a session is to be had."""
-    return f"{reverse('console:branch', args=[context['session'].uid])}?in={part}"
+    asked: Asked | None = context.get("asked")
+    return (asked.sought if asked else NOTHING).branch(context["session"].uid, part)
 
 
 @register.filter

@@ -12,8 +12,9 @@ from typing import Any, Final
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from memory_app.console.marking import contains, marked
-from memory_app.operations.unfolding import Number
+from memory_app.console.marking import NOTHING, marked
+from memory_app.folding import Needle
+from memory_app.operations.unfolding import Number, leaves
 
 # About how many values are written at once, and how many of one object or list.
 _MOST_VALUES: Final = 400
@@ -46,7 +47,7 @@ def find_branch(value: Any, path: Path) -> Any:
 class TreeWriter:
     """Writes one JSON value, and where the rest of it is to be had: under `address`."""
 
-    def __init__(self, address: str, needle: str = "") -> None:
+    def __init__(self, address: str, needle: Needle = NOTHING) -> None:
         self.address = address
         self.needle = needle
         self.left = _MOST_VALUES
@@ -57,7 +58,7 @@ class TreeWriter:
         if not isinstance(value, dict | list) or not value:
             return format_html("<div>{}{}</div>", label, self.leaf(value, path))
         fits = self.left > 0
-        inner = self.children(value, path) if fits else self._link(path, 0, extent(value))
+        inner = self.children(value, path) if fits else self._link(path, 0, extent(value), value)
         return format_html(
             '<details{}><summary>{}<span class="hint">{}</span></summary>'
             '<div class="in">{}</div></details>',
@@ -77,7 +78,9 @@ class TreeWriter:
             for place, (name, one) in enumerate(islice(items, start, end), start)
         ]
         if end < len(value):
-            inner.append(self._link(path, end, f"{len(value) - end:,} more"))
+            is_object = isinstance(value, dict)
+            rest = dict(islice(value.items(), end, None)) if is_object else value[end:]
+            inner.append(self._link(path, end, f"{len(rest):,} more", rest))
         return SafeString("".join(inner))
 
     def _key(self, name: str | int) -> SafeString:
@@ -106,14 +109,15 @@ class TreeWriter:
     def _rest(self, value: str, path: Path, end: int) -> SafeString:
         if end >= len(value):
             return SafeString("")
-        found = ", a match among them" if contains(value[end:], self.needle) else ""
-        return self._link(path, end, f"{len(value) - end:,} more characters{found}")
+        return self._link(path, end, f"{len(value) - end:,} more characters", value[end:])
 
-    def _link(self, path: Path, start: int, what: str) -> SafeString:
+    def _link(self, path: Path, start: int, what: str, left_out: Any) -> SafeString:
+        is_there = bool(self.needle) and any(map(self.needle.is_in, leaves(left_out)))
         return format_html(
-            '<a class="link more" href="{}&amp;path={}&amp;after={}" data-fill>Show {}</a>',
+            '<a class="link more" href="{}&amp;path={}&amp;after={}" data-fill>Show {}{}</a>',
             self.address,
             ".".join(map(str, path)),
             start,
             what,
+            ", a match among them" if is_there else "",
         )

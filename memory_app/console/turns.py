@@ -15,6 +15,9 @@ from memory_app.operations.unfolding import (
     open_json,
     open_message,
     open_value,
+    other_fields,
+    texts_in,
+    values_in,
 )
 
 # A text is folded from here on, and beyond the second number it is fetched when asked for.
@@ -22,10 +25,6 @@ FOLDED_AT: Final = 2_000
 SHOWN_AT_MOST: Final = 20_000
 # A result that is no longer than this is seen without opening it.
 _BRIEF: Final = 300
-
-_KNOWN: Final = frozenset(
-    ["id", "role", "content", "timestamp", "name", "tool_calls", "tool_call_id"]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +147,15 @@ def turn(
     message = open_message(event.payload)
     content = open_json(message.get("content"))
     name = message.get("name")
-    trees = [*_trees(content), *_extras(message)]
+    extras = other_fields(message)
+    trees = [*values_in(content), *([("other fields", extras)] if extras else [])]
     return Turn(
         event=event,
         role=event.role,
         name=name if isinstance(name, str) else "",
         texts=[
             _fold(text, f"{event.seq}.w{place}", whole)
-            for place, text in enumerate(_texts(content))
+            for place, text in enumerate(texts_in(content))
             if text
         ],
         trees=[
@@ -169,43 +169,6 @@ def turn(
         answers=(calls or {}).get(str(message.get("tool_call_id"))),
         state=Tree("state", open_value(event.state), f"{event.seq}.s") if event.state else None,
     )
-
-
-def _texts(content: Any) -> Iterator[str]:
-    """Yield what of a content is text to read: itself, or its text parts."""
-    if isinstance(content, str):
-        yield content
-    elif isinstance(content, list):
-        for part in content:
-            if isinstance(part, str):
-                yield part
-            elif _is_text_part(part):
-                yield part["text"]
-
-
-def _is_text_part(part: Any) -> bool:
-    return isinstance(part, dict) and isinstance(part.get("text"), str)
-
-
-def _trees(content: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what of a content is not text, with a word for it."""
-    if isinstance(content, dict):
-        yield "content", content
-    elif isinstance(content, list):
-        others = [part for part in content if not isinstance(part, str) and not _is_text_part(part)]
-        if len(others) == len(content):
-            if content:
-                yield "content", content
-            return
-        for part in others:
-            kind = part.get("type") if isinstance(part, dict) else None
-            yield kind if isinstance(kind, str) else "part", part
-
-
-def _extras(message: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    extras = {key: value for key, value in message.items() if key not in _KNOWN}
-    if extras:
-        yield "other fields", extras
 
 
 def _fold(text: str, part: str, whole: bool) -> Text:

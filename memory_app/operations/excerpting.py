@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from memory_app.words import MAX_WORD, Query, Run, Term, fold, runs
+from memory_app.folding import fold
+from memory_app.words import MAX_WORD, Query, Run, Term, runs
 
 # How long a passage is, in characters, and how much of it stands before the first mark.
 _LENGTH: Final = 200

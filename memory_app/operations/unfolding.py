@@ -2,19 +2,64 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from memory_app import conf
 
 
 def shown_texts(message: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the texts of a message that a transcript shows and so can mark."""
-    yield from leaves(open_json(message.get("content")))
+    """Yield the texts of a message that a transcript shows and marks."""
+    content = open_json(message.get("content"))
+    yield from texts_in(content)
+    for _, value in values_in(content):
+        yield from leaves(value)
+    yield from leaves(other_fields(message))
     for call in message.get("tool_calls") or ():
         yield call_name(call)
         yield from leaves(open_json(call_arguments(call)))
     if isinstance(message.get("name"), str):
         yield message["name"]
+
+
+def texts_in(content: Any) -> Iterator[str]:
+    """Yield what of a content is text to read: itself, or its text parts."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, list):
+        for part in content:
+            if isinstance(part, str):
+                yield part
+            elif _is_text_part(part):
+                yield part["text"]
+
+
+def _is_text_part(part: Any) -> bool:
+    return isinstance(part, dict) and isinstance(part.get("text"), str)
+
+
+def values_in(content: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what of a content is not text, with a word for it."""
+    if isinstance(content, dict):
+        yield "content", content
+    elif isinstance(content, list):
+        others = [part for part in content if not isinstance(part, str) and not _is_text_part(part)]
+        if len(others) == len(content):
+            if content:
+                yield "content", content
+            return
+        for part in others:
+            kind = part.get("type") if isinstance(part, dict) else None
+            yield kind if isinstance(kind, str) else "part", part
+
+
+def other_fields(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a message has besides what every message may have."""
+    return {key: value for key, value in message.items() if key not in _KNOWN}
+
+
+_KNOWN: Final = frozenset(
+    ["id", "role", "content", "timestamp", "name", "tool_calls", "tool_call_id"]
+)
 
 
 def call_arguments(call: Mapping[str, Any]) -> Any:

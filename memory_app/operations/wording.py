@@ -6,7 +6,8 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from memory_app import conf
-from memory_app.words import fold, without_base64, words
+from memory_app.folding import fold
+from memory_app.words import without_base64, words
 
 # How much of a message's text is searched. A list of words ends at a megabyte on PostgreSQL, and a
 # message may have four.

@@ -333,11 +333,11 @@ def test_a_match_is_looked_for_marked_and_stepped_through(visit: Open, agent: Ca
     page.keyboard.press("f")
     page.keyboard.type("REFUND")
     page.keyboard.press("Enter")
-    expect(page.locator(".found")).to_have_text("1 of 3")
+    expect(page.locator(".found")).to_have_text("1 of 3 messages")
     expect(page.locator(".msg.here mark")).to_be_in_viewport()
     page.keyboard.press("Tab")
     page.keyboard.press("n")
-    expect(page.locator(".found")).to_have_text("2 of 3")
+    expect(page.locator(".found")).to_have_text("2 of 3 messages")
     expect(page.locator("#m-80 mark")).to_be_in_viewport()
 
 

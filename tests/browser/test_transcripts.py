@@ -59,32 +59,41 @@ def test_what_is_looked_for_is_announced_and_stays_out_of_the_address(
     find(page, "ReFund")
     expect(page.locator("#live")).to_have_text("Match 1 of 3, in message 40")
     expect(page.locator("#find")).to_be_focused()
-    page.get_by_role("button", name="Next match").click()
+    page.get_by_role("link", name="Next match").click()
     expect(page.locator("#live")).to_have_text("Match 2 of 3, in message 80")
-    expect(page.get_by_role("button", name="Next match")).to_be_focused()
+    expect(page.get_by_role("link", name="Next match")).to_be_focused()
     page.keyboard.press("N")
     expect(page.locator("#live")).to_have_text("Match 1 of 3, in message 40")
-    expect(page).to_have_url(re.compile(f"/sessions/{uid}/\\?at=40$"))
+    expect(page).to_have_url(re.compile(f"/sessions/{uid}/\\?find=sch_[0-9a-f]{{32}}&match=1$"))
     assert not [url for url in asked if "refund" in url.lower()]
     kept = page.evaluate("[localStorage.length, sessionStorage.length, history.state]")
     assert "efund" not in str(kept)
     assert problems == []
 
 
-def test_the_address_after_a_find_opens_as_a_page_again(visit: Open, agent: Caller) -> None:
+def test_what_was_found_is_there_again_after_a_reload_and_on_the_way_back(
+    visit: Open, agent: Caller
+) -> None:
     uid = long_session(agent)
-    visit("/sessions/")
     page = visit(f"/sessions/{uid}/")
     find(page, "refund")
-    page.reload()
-    expect(page.locator("#m-40")).to_be_attached()
-    expect(page.locator("mark")).to_have_count(0)
-    find(page, "refund")
+    page.get_by_role("link", name="Next match").click()
+    expect(page.locator(".found")).to_have_text("2 of 3 messages")
+    for again in (page.reload, lambda: page.goto(page.url)):
+        again()
+        expect(page.locator(".msg.here mark")).to_be_in_viewport()
+        expect(page.locator("#find")).to_have_value("refund")
+        expect(page.locator(".found")).to_have_text("2 of 3 messages")
+    page.get_by_role("link", name="Message 80 as it was received").click()
+    page.go_back()
+    expect(page.locator("#m-80 mark")).to_have_text("refund")
     other = page.context.new_page()
     other.goto(page.url)
-    expect(other.locator("#m-40")).to_be_attached()
+    expect(other.locator("#m-80 mark")).to_have_text("refund")
     page.go_back()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Sessions")
+    expect(page).to_have_url(re.compile(f"/sessions/{uid}/$"))
+    expect(page.locator("#m-1")).to_be_visible()
+    expect(page.locator("mark")).to_have_count(0)
 
 
 def test_finding_needs_no_javascript(plain_page: Page, agent: Caller, live_server: Any) -> None:
@@ -92,8 +101,10 @@ def test_finding_needs_no_javascript(plain_page: Page, agent: Caller, live_serve
     admit(plain_page.context, live_server.url, make_person("ann", operator="*"))
     plain_page.goto(f"{live_server.url}/sessions/{uid}/?from=sort%3Dcreated_at")
     find(plain_page, "refund")
-    expect(plain_page.locator(".found")).to_have_text("1 of 3")
-    plain_page.get_by_role("button", name="Next match").click()
+    expect(plain_page.locator(".found")).to_have_text("1 of 3 messages")
+    plain_page.get_by_role("link", name="Next match").click()
+    expect(plain_page.locator("#m-80 mark")).to_have_text("refund")
+    plain_page.reload()
     expect(plain_page.locator("#m-80 mark")).to_have_text("refund")
     expect(plain_page.get_by_label("This is the first session of the list")).to_be_visible()
     assert "refund" not in plain_page.url
@@ -288,9 +299,8 @@ def test_a_find_after_the_reason_has_run_out_asks_again(visit: Open, agent: Call
     Namespace.objects.update(demands_reason=True)
     page.locator("#find").fill("words")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text(
-        "support asks why its content is opened"
-    )
+    expect(page.get_by_role("heading", name="Its content is closed")).to_be_visible()
     page.get_by_label("Why do you open it?").fill("Ticket 7")
     page.get_by_role("button", name="Open for 15 minutes").click()
     expect(page.locator("#m-1 .words")).to_have_text("WordsOfAnn")
+    expect(page.locator("#m-1 mark")).to_have_text("Words")

@@ -60,15 +60,23 @@ def test_what_leads_past_the_page_asks_too(petra: Client, uid: str, path: str) -
     assert b"WordsOfAnn" in body
 
 
-@pytest.mark.parametrize("path", ["messages/1/", "branch/?in=state", "branch/?in=1.w0", "find/"])
+@pytest.mark.parametrize("path", ["messages/1/", "branch/?in=state", "branch/?in=1.w0", "?at=1"])
 def test_a_part_that_is_asked_for_leads_to_the_question(petra: Client, uid: str, path: str) -> None:
     headers = {**PART, "HX-Current-URL": f"http://testserver/sessions/{uid}/"}
-    ask = petra.post if path == "find/" else petra.get
-    answer = ask(
-        f"/sessions/{uid}/{path}", {"find": "words"} if path == "find/" else None, headers=headers
-    )
+    answer = petra.get(f"/sessions/{uid}/{path}", headers=headers)
     assert answer.status_code == 204
     assert answer["HX-Redirect"] == f"/reasons/?namespace=support&next=%2Fsessions%2F{uid}%2F"
+
+
+def test_a_find_asks_at_its_own_address(petra: Client, uid: str) -> None:
+    headers = {**PART, "HX-Current-URL": f"http://testserver/sessions/{uid}/"}
+    answer = petra.post(f"/sessions/{uid}/find/", {"find": "words"}, headers=headers)
+    assert answer.status_code == 204
+    there = answer["HX-Redirect"]
+    assert re.fullmatch(rf"/sessions/{uid}/\?find=sch_[0-9a-f]{{32}}", there)
+    assert "Its content is closed" in petra.get(there).text
+    assert give(petra, there) == there
+    assert "<mark>Words</mark>OfAnn" in petra.get(there).text
 
 
 def test_a_list_by_metadata_asks_at_its_own_address(petra: Client) -> None:

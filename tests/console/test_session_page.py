@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from memory_app import moments
+from memory_app.models import KeptSearch
 from memory_app.operations import previewing
 from memory_app.operations.keys import Caller
 from memory_app.operations.recording import Recording, add_events
@@ -53,9 +55,16 @@ def test_viewers_read_the_facts_and_no_content(agent: Caller) -> None:
 
 def find(client: Client, session: str, what: str, **more: Any) -> str:
     """Return the page that finds something in a session."""
-    answer = client.post(f"/sessions/{session}/find/", {"find": what, **more})
+    answer = client.post(f"/sessions/{session}/find/", {"find": what, **more}, follow=True)
     assert answer.status_code == 200
     return answer.text
+
+
+def address(client: Client, session: str, what: str, **more: Any) -> str:
+    """Return where something that was looked for is found again."""
+    answer = client.post(f"/sessions/{session}/find/", {"find": what, **more})
+    assert answer.status_code == 303
+    return str(answer["Location"])
 
 
 @pytest.mark.parametrize("view", ["", "raw"])
@@ -111,31 +120,120 @@ def test_places_that_are_none_lead_to_the_beginning(
 
 def test_what_is_looked_for_is_marked_and_counted(agent: Caller, olga: Client) -> None:
     session = uid(agent, "My refund", "Nothing", "A REFUND, a refund", "Straße")
-    text = find(olga, session, "refund", match=2)
-    assert "2 of 2" in text
+    text = olga.get(f"{address(olga, session, 'refund')}&match=2").text
+    assert "2 of 2 messages" in text
     assert text.count("<mark>") == 3
     assert "<mark>REFUND</mark>" in text
     assert 'class="msg user here" id="m-3"' in text
     assert "<mark>Straße</mark>" in find(olga, session, "STRASSE")
     assert "no match" in find(olga, session, "absent")
-    assert "At most 500 characters." in find(olga, session, "x" * 501)
+    long = olga.post(f"/sessions/{session}/find/", {"find": "x" * 501})
+    assert (long.status_code, "has at most 500 characters" in long.text) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "marked"),
+    [
+        ("uber", "Über"),
+        ("ÜBER", "Über"),
+        ("Zoe", "Zoë"),
+        ("zoe\u0308", "Zoë"),
+        ("smorrebrod", "smørrebrød"),
+        ("cafe", "cafe\u0301"),
+        ("fi", "ﬁ"),
+        ("ガラス", "ｶﾞﾗｽ"),
+        ("退款", "退款"),
+        ("한", "\u1112\u1161\u11ab"),
+        ("مرحبا", "مَرْحَبًا"),
+    ],
+)
+def test_case_accents_and_widths_do_not_count(
+    agent: Caller, olga: Client, typed: str, marked: str
+) -> None:
+    session = uid(agent, f"Then {marked}, and so on", {"deep": [{marked: 1}]}, "Something else")
+    text = find(olga, session, typed)
+    assert "1 of 2 messages" in text
+    assert text.count(f"<mark>{marked}</mark>") == text.count("<mark>") == 2
+
+
+def test_what_is_marked_is_what_is_counted(agent: Caller, olga: Client) -> None:
+    parts = [{"type": "text", "text": "Hello"}, {"type": "image_url", "url": "a.png"}]
+    events = [
+        make_event(parts, extra={"note": "seen"}),
+        make_event("Nothing", state={"text": "seen"}),
+        make_event("orders are late", role="tool", name="orders"),
+    ]
+    made = add_events(
+        caller=agent, recording=Recording(session_id="chat-1", events=events, batch=True)
+    ).session
+    assert made is not None
+    for what, messages, marks in (
+        ("text", 0, 0),
+        ("hello", 1, 1),
+        ("image_url", 1, 1),
+        ("seen", 1, 1),
+        ("orders", 1, 2),
+        ("user", 0, 0),
+    ):
+        text = find(olga, made.uid, what)
+        counted = f"1 of {messages} message" if messages else "no match"
+        assert (counted in text, text.count("<mark>")) == (True, marks), what
+    assert "1 of 2 messages" in find(olga, made.uid, '"user"', view="raw")
 
 
 def test_what_is_looked_for_stands_in_no_address(agent: Caller, olga: Client) -> None:
     session = uid(agent, "My refund", "Nothing", *(f"refund {n}" for n in range(60)))
-    text = find(olga, session, "refund", match=60)
+    text = find(olga, session, "refund")
     addresses = re.findall(r'(?:href|action|hx-get|hx-post)="([^"]*)"', text)
     assert not [one for one in addresses if "refund" in one]
-    part = olga.post(f"/sessions/{session}/find/", {"find": "refund", "match": 2}, headers=PART)
-    assert part["HX-Replace-Url"] == f"/sessions/{session}/?at=3"
+    part = olga.post(f"/sessions/{session}/find/", {"find": "refund"}, headers=PART)
+    there = part["HX-Push-Url"]
+    assert re.fullmatch(rf"/sessions/{session}/\?find=sch_[0-9a-f]{{32}}", there)
     assert "<html" not in part.text
-    assert "Match 2 of 61, in message 3" in part.text
+    assert "Match 1 of 61, in message 1<" in part.text
+    step = olga.get(f"{there}&match=2", headers=PART)
+    assert step["HX-Replace-Url"] == f"{there}&match=2"
+    assert "HX-Push-Url" not in step
+    assert "Match 2 of 61, in message 3<" in step.text
+
+
+def test_what_is_looked_for_is_found_again_at_its_address(agent: Caller, olga: Client) -> None:
+    session = uid(agent, "My refund", *(f"Message {n}" for n in range(120)), "refund", "refund")
+    there = address(olga, session, "refund")
+    first = olga.get(there).text
+    assert ("1 of 3 messages" in first, first.count("<mark>")) == (True, 1)
+    assert 'name="find" data-key="f" value="refund"' in first
+    elsewhere = olga.get(f"{there}&after=20").text
+    assert ">3 messages<" in elsewhere
+    assert f'{there.replace("&", "&amp;")}&amp;match=2" hx-get' in elsewhere
+    assert olga.get(f"{there}&end=1").text.count("<mark>") == 2
+
+
+def test_the_address_of_a_find_is_for_one_person_and_an_hour(agent: Caller, olga: Client) -> None:
+    session = uid(agent, "My refund")
+    there = address(olga, session, "refund")
+    ben = person("operator", name="ben").get(there)
+    assert (ben.status_code, "<mark>" in ben.text) == (200, False)
+    assert "another person looks for something" in ben.text
+    assert "My refund" in ben.text
+    KeptSearch.objects.update(kept_until=moments.process_clock() - 1)
+    over = olga.get(there)
+    assert (over.status_code, "<mark>" in over.text) == (200, False)
+    assert "kept for an hour and then forgotten" in over.text
+    assert "My refund" in over.text
 
 
 def test_the_address_of_a_find_leads_to_the_session(agent: Caller, olga: Client) -> None:
     session = uid(agent)
     assert olga.get(f"/sessions/{session}/find/")["Location"] == f"/sessions/{session}/"
+    assert address(olga, session, " ") == f"/sessions/{session}/"
     assert "<mark>" not in olga.get(f"/sessions/{session}/?find=Hi").text
+
+
+def test_viewers_find_nothing(agent: Caller) -> None:
+    session, vera = scene(agent), person("viewer")
+    assert vera.post(f"/sessions/{session}/find/", {"find": "words"}).status_code == 403
+    assert not KeptSearch.objects.exists()
 
 
 def test_finding_keeps_roles_view_and_list(agent: Caller, olga: Client) -> None:
@@ -148,7 +246,24 @@ def test_finding_keeps_roles_view_and_list(agent: Caller, olga: Client) -> None:
     raw = find(olga, session, "argumentsku", view="raw")
     assert "<mark>ArgumentSku</mark>" in raw
     assert '"arguments"' in raw.replace("&quot;", '"')
-    assert '"arguments"' not in find(olga, session, "argumentsku", view="raw", plain="raw")
+    readable = re.search(r'href="([^"]*)">[^>]*>[^>]*></use></svg>Readable', raw)
+    assert readable
+    other = olga.get(readable.group(1).replace("&amp;", "&")).text
+    assert "<mark>ArgumentSku</mark>" in other
+    assert '"arguments"' not in other.replace("&quot;", '"')
+
+
+def test_the_rest_of_what_is_shown_in_part_is_marked_too(agent: Caller, olga: Client) -> None:
+    rows = {"rows": [f"row {n}" for n in range(130)] + ["a refund"]}
+    session = uid(agent, rows, "x" * 30_000 + " refund")
+    text = find(olga, session, "REFUND")
+    rest = re.findall(r'href="([^"]*)" data-fill>([^<]*)<', text)
+    assert [said for _, said in rest] == [
+        "Show 31 more, a match among them",
+        "Show the other 10,007 characters, a match among them",
+    ]
+    for url, _ in rest:
+        assert "<mark>refund</mark>" in olga.get(url.replace("&amp;", "&"), headers=PART).text
 
 
 def test_statements_do_not_grow_with_the_messages(agent: Caller, olga: Client) -> None:

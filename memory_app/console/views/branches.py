@@ -4,11 +4,9 @@ import re
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from memory_app.console import page
+from memory_app.console import page, sought
 from memory_app.console.trees import Path, TreeWriter, find_branch
 from memory_app.console.turns import turn
 from memory_app.errors import NotFound
@@ -25,13 +23,13 @@ def branch(request: HttpRequest, uid: str) -> HttpResponse:
     """Show a part of a session from one place on: in its place, or as a page of its own."""
     person: Person = request.person  # type: ignore[attr-defined]
     part, path, after = _read(request)
+    looked_for = sought.read(person, request.GET.get("find", ""))
     session, seq, value = _find_part(person, uid, part)
     try:
         value = find_branch(value, path)
     except LookupError:
         raise NotFound("there is no such part of the session") from None
-    address = f"{reverse('console:branch', args=[uid])}?{urlencode({'in': part})}"
-    writer = TreeWriter(address)
+    writer = TreeWriter(looked_for.branch(uid, part), looked_for.needle)
     is_text = isinstance(value, str) and not isinstance(value, Number)
     if is_text:
         shown = writer.text(value, path, after)

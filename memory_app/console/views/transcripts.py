@@ -1,7 +1,8 @@
 """One session: its transcript, its lifecycle, its state and its facts."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -9,16 +10,19 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods
 
-from memory_app.console import acts, filters, lifecycle, page
+from memory_app import conf
+from memory_app.console import acts, filters, lifecycle, page, sought
+from memory_app.console.marking import NOTHING
+from memory_app.console.sought import Asked, Sought
 from memory_app.console.tokens import Token
 from memory_app.console.turns import turn, turns
 from memory_app.console.views.downloads import KINDS
-from memory_app.errors import Invalid, NotFound, Refusal
+from memory_app.errors import NotFound, Refusal
 from memory_app.moments import NEVER
 from memory_app.operations import auditing, holding, revealing, tracing, viewing
 from memory_app.operations.auditing import EntryFilter
 from memory_app.operations.receiving import ROLES
-from memory_app.operations.revealing import Passage, Transcript
+from memory_app.operations.revealing import Finding, Passage, Transcript
 from memory_app.operations.rights import Person, Right
 from memory_app.operations.tracing import MOST_NAMESAKES
 from memory_app.operations.unfolding import open_value
@@ -40,85 +44,68 @@ _LAST_ACTS: Final = 6
 @require_GET
 def session(request: HttpRequest, uid: str) -> HttpResponse:
     """Show a session to whoever may see it, its content to whoever may read it."""
-    return _show(request, uid, Asked.read(request.GET))
+    person: Person = request.person  # type: ignore[attr-defined]
+    looked_for = sought.read(person, request.GET.get("find", ""))
+    return _show(request, uid, Asked.read(request.GET, looked_for))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def find(request: HttpRequest, uid: str) -> HttpResponse:
-    """Show the part of a session that holds what is looked for, which is in no address."""
+    """Take what is looked for, and show it in the session at an address that does not hold it."""
     if request.method != "POST":
         return page.redirect(request, reverse("console:session", args=[uid]))
-    asked = Asked.read(request.POST, request.POST.get("find", ""))
-    return _show(request, uid, asked, finding=True)
+    person: Person = request.person  # type: ignore[attr-defined]
+    try:
+        place = viewing.view_session(person=person, uid=uid).place
+    except NotFound:
+        return _gone(request, uid)
+    person.require_role(Right.READ_CONTENT, place.name)
+    text = request.POST.get("find", "")
+    if len(text) > conf.MAX_QUERY:
+        return _show(request, uid, Asked.read(request.POST, Sought(text)), refused=True)
+    asked = Asked.read(request.POST, sought.keep(person, text))
+    if place.readable and page.wants_fragment(request):
+        return _show(request, uid, asked, is_new=True)
+    # Where a reason is asked for, that is done at the address of what was found.
+    return page.redirect(request, asked.address(uid))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What of a transcript is asked for, and the query of the list that one came from."""
+def _show(
+    request: HttpRequest, uid: str, asked: Asked, *, is_new: bool = False, refused: bool = False
+) -> HttpResponse:
+    """Show a session, or its transcript alone where htmx asks for a part.
 
-    passage: Passage
-    find: str = ""
-    match: int = 1
-    raw: bool = False
-    came_from: str | None = None
-
-    @classmethod
-    def read(cls, given: QueryDict, find: str = "") -> "Asked":
-        """Read a query or a form; places that are none are left out."""
-        passage = Passage(
-            after=_number(given, "after"),
-            before=_number(given, "before"),
-            at=_number(given, "at"),
-            end="end" in given,
-            roles=[role for role in given.getlist("role") if role in ROLES],
-        )
-        return cls(
-            passage=passage,
-            find=find if find.strip() else "",
-            match=_number(given, "match") or 1,
-            raw=given.get("view") == "raw" and "plain" not in given,
-            came_from=given.get("from"),
-        )
-
-    def address(self, uid: str, **more: Any) -> str:
-        """Return where else in the session one may go, with the roles, the view and the list."""
-        pairs: list[tuple[str, Any]] = [("role", role) for role in self.passage.roles]
-        pairs += [("view", "raw")] if self.raw else []
-        pairs += [] if self.came_from is None else [("from", self.came_from)]
-        pairs += more.items()
-        path = reverse("console:session", args=[uid])
-        return f"{path}?{urlencode(pairs)}" if pairs else path
-
-
-def _number(given: QueryDict, name: str) -> int | None:
-    text = given.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
-
-
-def _show(request: HttpRequest, uid: str, asked: Asked, *, finding: bool = False) -> HttpResponse:
+    `is_new` says that it was just typed what is looked for, `refused` that it is too long.
+    """
     person: Person = request.person  # type: ignore[attr-defined]
     try:
         view = viewing.view_session(person=person, uid=uid)
     except NotFound:
         return _gone(request, uid)
-    if finding:
+    in_part = page.wants_fragment(request)
+    if in_part:
         person.require(Right.READ_CONTENT, view.place.name)
-    context = _frame(view, asked)
-    if not (finding and page.wants_fragment(request)):
+    context: dict[str, Any] = {
+        "view": view,
+        "session": view.session,
+        "asked": asked,
+        "needle": NOTHING if refused else asked.sought.needle,
+        "refused": refused,
+    }
+    if not in_part:
         context |= _facts(person, view, asked, asked.address(uid))
-    here = asked.address(uid)
     if view.place.readable:
-        context |= _transcript(person, uid, asked)
-        found = context["transcript"].finding
-        if found is not None and found.seq is not None:
-            here = asked.address(uid, at=found.seq)
-    context["here"] = here if finding else request.get_full_path()
+        context |= _transcript(person, uid, asked, finding=not refused)
+    here = request.get_full_path() if request.method == "GET" else asked.address(uid)
     return page.render(
         request,
         page="console/sessions/detail.html",
-        fragment="console/sessions/_transcript.html" if finding else None,
-        context=context,
-        replace=here if finding else None,
+        fragment="console/sessions/_transcript.html",
+        context=context | {"here": here},
+        status=422 if refused else 200,
+        # Stepping on to another match is no step to go back from.
+        push=here if is_new else None,
+        replace=here,
     )
 
 
@@ -128,15 +115,6 @@ def _gone(request: HttpRequest, uid: str) -> HttpResponse:
     removed = tracing.find_removed(person=person, uid=uid)
     context = {"removed": removed}
     return page.render(request, page="console/sessions/gone.html", context=context, status=410)
-
-
-def _frame(view: SessionView, asked: Asked) -> dict[str, Any]:
-    return {
-        "view": view,
-        "session": view.session,
-        "asked": asked,
-        "find": asked.find,
-    }
 
 
 def _facts(person: Person, view: SessionView, asked: Asked, here: str) -> dict[str, Any]:
@@ -208,15 +186,15 @@ def _history(person: Person, uid: str) -> Sequence[dict[str, Any]] | None:
     return [{"entry": one, "words": acts.words(one.act)} for one in found.items]
 
 
-def _transcript(person: Person, uid: str, asked: Asked) -> dict[str, Any]:
-    problem, find = "", asked.find
-    try:
-        found = revealing.read_transcript(
-            person=person, uid=uid, passage=asked.passage, query=find, match=asked.match
-        )
-    except Invalid as refusal:
-        problem, find = refusal.detail, ""
-        found = revealing.read_transcript(person=person, uid=uid, passage=asked.passage)
+def _transcript(person: Person, uid: str, asked: Asked, *, finding: bool) -> dict[str, Any]:
+    found = revealing.read_transcript(
+        person=person,
+        uid=uid,
+        passage=asked.passage,
+        query=asked.sought.text if finding else "",
+        match=asked.match,
+        as_received=asked.raw,
+    )
     roles = asked.passage.roles
     return {
         "transcript": found,
@@ -225,27 +203,39 @@ def _transcript(person: Person, uid: str, asked: Asked) -> dict[str, Any]:
         "last_seq": found.events[-1].seq if found.events else 0,
         "roles": [(role, role in roles or not roles) for role in ROLES],
         "chosen_roles": len(roles) or len(ROLES),
-        "find": find,
-        "find_problem": problem,
         "links": _links(uid, asked, found),
     }
 
 
 def _links(uid: str, asked: Asked, found: Transcript) -> dict[str, Any]:
     """Return where the controls of a transcript lead."""
+    finding = found.finding
+    kept = {"match": finding.index} if finding and finding.index else {}
+    unfound = replace(asked, sought=sought.NOTHING)
     links: dict[str, Any] = {
-        "first": asked.address(uid),
+        "first": asked.address(uid, after=0) if finding else asked.address(uid),
         "end": asked.address(uid, end=1),
-        "other_view": replace(asked, raw=not asked.raw).address(uid),
+        "other_view": replace(asked, raw=not asked.raw).address(uid, **kept),
         "all_roles": replace(asked, passage=Passage()).address(uid),
+        "stop": unfound.address(uid, **({"at": finding.seq} if finding and finding.seq else {})),
     }
     if found.events:
         links["earlier"] = asked.address(uid, before=found.events[0].seq)
         links["later"] = asked.address(uid, after=found.events[-1].seq)
-    if found.finding and found.finding.seqs:
-        number, of = found.finding.index, len(found.finding.seqs)
-        links |= {"previous_match": (number - 2) % of + 1, "next_match": number % of + 1}
+    if finding and finding.seqs:
+        before, following = _beside(finding, found)
+        links["previous_match"] = asked.address(uid, match=before)
+        links["next_match"] = asked.address(uid, match=following)
     return links
+
+
+def _beside(finding: Finding, found: Transcript) -> tuple[int, int]:
+    """Return the numbers of the matches before and after the one, or the page, that is shown."""
+    of = len(finding.seqs)
+    if finding.index is not None:
+        return (finding.index - 2) % of + 1, finding.index % of + 1
+    before = bisect_left(finding.seqs, found.events[0].seq) if found.events else 0
+    return before or of, before % of + 1
 
 
 @require_GET
