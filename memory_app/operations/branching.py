@@ -1,6 +1,7 @@
 """Show sessions as the hierarchy that their ids make, one level at a time, with counts."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +13,6 @@ from memory_app.operations.rights import Person
 from memory_app.operations.viewing import visible_places
 from memory_app.storage import Database, engine
 from memory_app.storage.engine import Row
-from memory_app.storage.statements import union_all
 
 SEPARATOR: Final = "/"
 
@@ -88,18 +88,23 @@ class Bough:
 
 @dataclass(frozen=True, slots=True)
 class Climbed:
-    """One page of the children of a prefix in a namespace, and the cursor of the next."""
+    """One page of the children of a prefix in a namespace, and the cursor of the next.
+
+    Without a namespace they are the namespaces themselves; `several` says whether there are more
+    than one.
+    """
 
     namespace: str
     prefix: str
     items: Sequence[Bough | Leaf]
     next_cursor: str | None
+    several: bool
 
 
 def climb(
     *,
     person: Person,
-    namespace: str,
+    namespace: str = "",
     prefix: str = "",
     limit: int = 50,
     cursor: str | None = None,
@@ -107,39 +112,44 @@ def climb(
 ) -> Climbed:
     """Return the children of a prefix as `list_children` does, for a person who may view them.
 
-    Nobody waits for a million sessions to be counted: each branch is counted up to MOST_COUNTED.
-    Raises Forbidden, NotFound, and Invalid for a cursor that is not of this prefix.
+    Without a namespace those that they may view, unless there is but one. Nobody waits for a
+    million sessions to be counted: each branch is counted up to MOST_COUNTED. Raises Forbidden,
+    NotFound, and Invalid for a cursor that is not of this prefix.
     """
 
     def work(db: Database) -> Climbed:
         places = {place.name: place.id for place in visible_places(db, person)}
-        if namespace not in places:
+        moment = now or db.now()
+        several = len(places) > 1
+        if not namespace and len(places) != 1:
+            boughs, following = _roots(db, places, limit, cursor, moment)
+            return Climbed("", "", boughs, following, several)
+        name = namespace or next(iter(places))
+        if name not in places:
             raise NotFound("there is no such namespace")
-        list_of = ("tree", places[namespace], prefix)
+        list_of = ("tree", places[name], prefix)
         start = prefix if cursor is None else _following(read_cursor(cursor, list_of)[0], prefix)
-        live, parameters = _live(places[namespace], prefix, now or db.now())
+        live, parameters = _live(places[name], prefix, moment)
         first = _first_ids(db, live, parameters, prefix, start, limit + 1)
         children = [_child_of(prefix, one) for one in first[:limit]]
         following = write_cursor([children[-1]], list_of) if len(first) > limit else None
         items = _climbed(db, (live, parameters), prefix, children)
-        return Climbed(namespace, prefix, items, following)
+        return Climbed(name, prefix, items, following, several)
 
     return engine().read(work)
 
 
-def count_roots(*, person: Person, now: int | None = None) -> Sequence[Bough]:
-    """Return the namespaces a person may view, each with its active sessions up to MOST_COUNTED.
-
-    Raises Forbidden.
-    """
-
-    def work(db: Database) -> list[Bough]:
-        moment = now or db.now()
-        places = visible_places(db, person)
-        counts = _count_each(db, [_live(place.id, "", moment) for place in places])
-        return [Bough(place.name, n) for place, n in zip(places, counts, strict=True)]
-
-    return engine().read(work)
+def _roots(
+    db: Database, places: Mapping[str, int], limit: int, cursor: str | None, now: int
+) -> tuple[list[Bough | Leaf], str | None]:
+    """Return a page of namespaces, by name, and the cursor of the next."""
+    list_of = ("tree of namespaces",)
+    after = "" if cursor is None else read_cursor(cursor, list_of)[0]
+    names = [name for name in places if name > after][: limit + 1]
+    shown = names[:limit]
+    counts = _count_namespaces(db, [places[name] for name in shown], now)
+    boughs: list[Bough | Leaf] = [Bough(*pair) for pair in zip(shown, counts, strict=True)]
+    return boughs, write_cursor([shown[-1]], list_of) if len(names) > limit else None
 
 
 # Beyond this a branch says "1,000+": fifty of them are then counted in 40 milliseconds at most.
@@ -183,8 +193,35 @@ def _count_each(db: Database, conditions: Sequence[tuple[str, Sequence[Any]]]) -
         for number, (condition, _) in enumerate(conditions)
     ]
     parameters = [value for _, values in conditions for value in values]
-    rows = db.rows(f"{union_all(arms)} ORDER BY n", parameters)
+    rows = db.rows(f"{' UNION ALL '.join(arms)} ORDER BY n", parameters)
     return [int(sessions) for _, sessions in rows]
+
+
+def _count_namespaces(db: Database, namespace_ids: Sequence[int], now: int) -> list[int]:
+    """Count the active sessions of namespaces, from an index alone where few are being purged.
+
+    Of those before their time all others are active. Looked up one by one in a million, 50 times
+    1,000 sessions took 400 milliseconds on PostgreSQL instead of 15.
+    """
+    closed = Counter(number for (number,) in db.rows(_CLOSED, (now, MOST_COUNTED)))
+    if closed.total() == MOST_COUNTED:
+        return _count_each(db, [_live(number, "", now) for number in namespace_ids])
+    arms = [
+        f"SELECT {place} AS n, (SELECT count(*) FROM (SELECT 1 FROM agent_session s"
+        " WHERE s.namespace_id = %s AND s.expires_at > %s LIMIT %s) AS found) AS sessions"
+        for place in range(len(namespace_ids))
+    ]
+    parameters = [
+        value for one in namespace_ids for value in (one, now, MOST_COUNTED + 1 + closed[one])
+    ]
+    rows = db.rows(f"{' UNION ALL '.join(arms)} ORDER BY n", parameters) if arms else []
+    return [int(sessions) - closed[namespace_ids[place]] for place, sessions in rows]
+
+
+_CLOSED: Final = (
+    "SELECT s.namespace_id FROM agent_session s"
+    " WHERE s.purge_receipt IS NOT NULL AND {unindexed}s.expires_at > %s LIMIT %s"
+)
 
 
 def _live(namespace_id: int, prefix: str, now: int) -> tuple[str, list[Any]]:

@@ -83,13 +83,40 @@ def where(
 ) -> tuple[str, list[Any]]:
     """Return the filter as a condition on `agent_session s`, and its parameters.
 
-    `rare` says that few sessions are held or tagged so: see `is_rare`.
+    `rare` says that few sessions are held or tagged so: see `split_rare`.
     """
+    facets = [("%s", (digest,)) for digest in _facets(wanted, namespace_id)]
+    return _conditions(wanted, now, ("%s", (namespace_id,)), facets, rare=rare)
+
+
+def where_each(wanted: SessionFilter, now: int, *, rare: bool) -> tuple[str, list[Any]]:
+    """Return the filter as a condition on `agent_session s` for each row `n` of `places`."""
+    facets: list[_Term] = [(f"n.facet_{place}", ()) for place in range(_facets_of(wanted))]
+    return _conditions(wanted, now, ("n.id", ()), facets, rare=rare)
+
+
+def places(name: str, wanted: SessionFilter, namespace_ids: Sequence[int]) -> tuple[str, list[Any]]:
+    """Return namespaces as a table of a WITH clause: what `where_each` looks for in each."""
+    columns = ["id", *(f"facet_{place}" for place in range(_facets_of(wanted)))]
+    row = f"({', '.join(['%s'] * len(columns))})"
+    table = f"{name}({', '.join(columns)}) AS (VALUES {', '.join([row] * len(namespace_ids))})"
+    return table, [
+        value for number in namespace_ids for value in (number, *_facets(wanted, number))
+    ]
+
+
+# How SQL writes a value, and its parameters.
+_Term = tuple[str, tuple[Any, ...]]
+
+
+def _conditions(
+    wanted: SessionFilter, now: int, namespace: _Term, facets: Sequence[_Term], *, rare: bool
+) -> tuple[str, list[Any]]:
     # Few sessions are being purged, and they have an index of their own; in the order of the list
     # all would be looked at: 1.5 seconds for a million.
     few = "{unindexed}" if rare or wanted.status == "purging" else ""
-    conditions = [f"{few}s.namespace_id = %s"]
-    parameters: list[Any] = [namespace_id]
+    conditions = [f"{few}s.namespace_id = {namespace[0]}"]
+    parameters: list[Any] = [*namespace[1]]
 
     def add(condition: str, *values: Any) -> None:
         conditions.append(condition)
@@ -108,29 +135,61 @@ def where(
         add(f"s.id IN ({HELD_NUMBERS})" if wanted.held else f"NOT {HELD}")
     for condition, moment in _ranges(wanted):
         add(condition, moment)
-    for digest in _facets(wanted, namespace_id):
-        add("s.id IN (SELECT f.session_id FROM session_facet f WHERE f.digest = %s)", digest)
+    for digest, values in facets:
+        add(
+            f"s.id IN (SELECT f.session_id FROM session_facet f WHERE f.digest = {digest})",
+            *values,
+        )
     return " AND ".join(conditions), parameters
 
 
-def is_rare(db: Database, wanted: SessionFilter, namespace_id: int) -> bool:
-    """Tell whether few sessions are held, or have one of the tags or metadata entries.
+def split_rare(
+    db: Database, wanted: SessionFilter, namespace_ids: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """Return the namespaces where few sessions are held, or have one of the facets; and the others.
 
-    Then these are looked at, instead of all in the order of the list: 28 milliseconds of 200,000.
+    There these few are looked at, instead of all in the order of the list: 28 milliseconds of
+    200,000.
     """
-    probes: list[tuple[str, tuple[Any, ...]]] = [
-        ("SELECT 1 FROM session_facet f WHERE f.digest = %s LIMIT %s", (digest, _FEW))
-        for digest in _facets(wanted, namespace_id)
-    ]
     if wanted.held:
-        probes.append((f"SELECT 1 FROM ({HELD_NUMBERS}) AS held LIMIT %s", (_FEW,)))
-    return any(
-        db.row(f"SELECT count(*) FROM ({probe}) AS found", values) != (_FEW,)
-        for probe, values in probes
+        held = db.row(
+            f"SELECT count(*) FROM (SELECT 1 FROM ({HELD_NUMBERS}) AS h LIMIT {_FEW}) AS f"
+        )
+        if held != (_FEW,):
+            return list(namespace_ids), []
+    if not _facets_of(wanted):
+        return [], list(namespace_ids)
+    table, parameters = places("n", wanted, namespace_ids)
+    few = " OR ".join(
+        f"(SELECT count(*) FROM (SELECT 1 FROM session_facet f WHERE f.digest = n.facet_{place}"
+        f" LIMIT {_FEW}) AS found) < {_FEW}"
+        for place in range(_facets_of(wanted))
     )
+    rare = {
+        number for (number,) in db.rows(f"WITH {table} SELECT n.id FROM n WHERE {few}", parameters)
+    }
+    return [one for one in namespace_ids if one in rare], [
+        one for one in namespace_ids if one not in rare
+    ]
+
+
+def find_crowded(db: Database, wanted: SessionFilter, namespace_ids: Sequence[int]) -> list[int]:
+    """Return the namespaces where many live sessions have the prefix of a filter."""
+    if not namespace_ids:
+        return []
+    only = SessionFilter(prefix=wanted.prefix, status="any")
+    table, parameters = places("n", only, namespace_ids)
+    conditions, values = where_each(only, 0, rare=False)
+    rows = db.rows(
+        f"WITH {table} SELECT n.id FROM n WHERE (SELECT count(*) FROM (SELECT 1 FROM agent_session"
+        f" s WHERE {conditions} AND s.ended_at IS NULL LIMIT {_CROWD}) AS found) = {_CROWD}",
+        (*parameters, *values),
+    )
+    return [number for (number,) in rows]
 
 
 _FEW: Final = 5_000
+_CROWD: Final = 200
 
 
 def _in_status(status: str, now: int) -> tuple[str, list[int]]:
@@ -160,6 +219,11 @@ def _facets(wanted: SessionFilter, namespace_id: int) -> list[bytes]:
     return [tag_facet(namespace_id, tag) for tag in wanted.tags] + [
         metadata_facet(namespace_id, key, value) for key, value in metadata.items()
     ]
+
+
+def _facets_of(wanted: SessionFilter) -> int:
+    """Return how many facets a filter asks for."""
+    return len(wanted.tags) + len(wanted.metadata or {})
 
 
 def prefix_end(prefix: str) -> str | None:

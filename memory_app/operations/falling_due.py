@@ -61,13 +61,12 @@ def is_overdue(*, now: int | None = None) -> bool:
         late = (now or db.now()) - OVERDUE
         if was_complete_since(db, late):
             return False
-        return any(
-            db.row(
-                f"SELECT 1 FROM agent_session s WHERE {DUE} AND NOT {HELD} LIMIT 1",
-                (namespace_id, late, late, late),
-            )
-            for namespace_id in find_namespaces(db, None)
+        due = DUE.replace("s.namespace_id = %s", "s.namespace_id = n.id")
+        first = f"SELECT s.id FROM agent_session s WHERE {due} AND NOT {HELD} LIMIT 1"
+        found = db.row(
+            f"SELECT 1 FROM namespace n {db.for_each(first)} LIMIT 1", (late, late, late)
         )
+        return found is not None
 
     return engine().read(work)
 

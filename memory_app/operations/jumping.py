@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from memory_app.errors import Invalid
 from memory_app.operations.browsing import prefix_end
@@ -10,7 +10,6 @@ from memory_app.operations.receiving import check_id
 from memory_app.operations.rights import Person, Right
 from memory_app.operations.viewing import Place, visible_places
 from memory_app.storage import Database, engine
-from memory_app.storage.statements import union_all
 
 MOST: Final = 8
 # A uid is random: fewer of its digits would name sessions by chance.
@@ -79,23 +78,26 @@ def find_targets(*, person: Person, text: str) -> Targets:
 
 def _find_sessions(db: Database, places: Sequence[Place], text: str) -> list[SessionTarget]:
     """Look in each namespace through its own index, in one statement."""
+    names = {place.id: place.name for place in places}
+    marks = ", ".join(["%s"] * len(names))
     end = prefix_end(text)
     upper, bound = ("", []) if end is None else (" AND s.session_id < %s", [end])
-    parts: list[str] = []
-    parameters: list[Any] = []
-    for number, place in enumerate(places):
-        parts.append(
-            f"SELECT * FROM (SELECT s.uid, s.session_id, {number} AS place FROM agent_session s"
-            " WHERE s.namespace_id = %s AND s.ended_at IS NULL AND s.session_id >= %s"
-            f"{upper} ORDER BY s.session_id LIMIT {MOST}) AS part{number}"
-        )
-        parameters += [place.id, text, *bound]
-    rows = db.rows(f"{union_all(parts)} LIMIT {MOST}", parameters)
-    found = [SessionTarget(uid, name, places[number].name) for uid, name, number in rows]
+    first = db.for_each(
+        "SELECT s.id FROM agent_session s WHERE s.namespace_id = n.id AND s.ended_at IS NULL"
+        f" AND s.session_id >= %s{upper} ORDER BY s.session_id LIMIT {MOST}"
+    )
+    rows = db.rows(
+        f"SELECT s.uid, s.session_id, s.namespace_id FROM (SELECT p.id FROM namespace n {first}"
+        f" WHERE n.id IN ({marks}) LIMIT {MOST}) AS found CROSS JOIN agent_session s"
+        " WHERE s.id = found.id",
+        (text, *bound, *names),
+    )
+    found = sorted(
+        (SessionTarget(uid, name, names[number]) for uid, name, number in rows),
+        key=lambda one: (one.namespace, one.session_id),
+    )
     if len(text) < _LEAST_OF_UID or not _HEX.issuperset(text):
         return found
-    marks = ", ".join(["%s"] * len(places))
-    names = {place.id: place.name for place in places}
     rows = db.rows(
         "SELECT s.uid, s.session_id, s.namespace_id FROM agent_session s WHERE s.uid >= %s"
         f" AND s.uid < %s AND {{unindexed}}s.namespace_id IN ({marks})"

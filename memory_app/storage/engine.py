@@ -104,6 +104,13 @@ class Database(ABC):
             self._raw.cursor().executemany(self.spell(sql), parameters)
 
     @abstractmethod
+    def for_each(self, numbers: str) -> str:
+        """Return the join of each row `n` with sessions `p`, whose numbers a select finds for it.
+
+        Only `p.id` is there to be used.
+        """
+
+    @abstractmethod
     def array(self, values: Sequence[int]) -> Any:
         """Return numbers as the one parameter that the marks `among` and `each` take."""
 

@@ -37,6 +37,10 @@ class PostgreSQLDatabase(Database):
     parameter = "%s"
     _spelled: ClassVar[dict[str, str]] = {}
 
+    def for_each(self, numbers: str) -> str:
+        """Join the numbers as they are."""
+        return f"CROSS JOIN LATERAL ({numbers}) p"
+
     def array(self, values: Sequence[int]) -> list[int]:
         """Return numbers as an array."""
         return list(values)

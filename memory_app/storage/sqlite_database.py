@@ -25,6 +25,10 @@ class SQLiteDatabase(Database):
     parameter = "?"
     _spelled: ClassVar[dict[str, str]] = {}
 
+    def for_each(self, numbers: str) -> str:
+        """Look the numbers up in the table: SQLite has no LATERAL."""
+        return f"CROSS JOIN agent_session p ON p.id IN ({numbers})"
+
     def array(self, values: Sequence[int]) -> str:
         """Return numbers as a JSON text."""
         return json.dumps(values)

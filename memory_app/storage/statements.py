@@ -1,6 +1,5 @@
 """The columns and statements that both engines share on the hot paths."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from memory_app.moments import NEVER
@@ -94,16 +93,3 @@ SAME_REVISION: Final = " AND s.revision = %s"
 NOT_A_REPEAT: Final = (
     " AND NOT EXISTS (SELECT 1 FROM message m WHERE (m.id >> 32) = +s.id AND m.message_id = %s)"
 )
-
-# SQLite takes 500 selects in one statement, unless they stand inside of others.
-_SELECTS: Final = 400
-
-
-def union_all(selects: Sequence[str]) -> str:
-    """Write selects as one, however many there are."""
-    if len(selects) <= _SELECTS:
-        return " UNION ALL ".join(selects)
-    groups = [selects[at : at + _SELECTS] for at in range(0, len(selects), _SELECTS)]
-    return union_all(
-        [f"SELECT * FROM ({union_all(some)}) AS some{n}" for n, some in enumerate(groups)]
-    )

@@ -38,27 +38,25 @@ class Row(NamedTuple):
 def index(request: HttpRequest) -> HttpResponse:
     """Show the children of a prefix, or the namespaces when none is named."""
     person: Person = request.person  # type: ignore[attr-defined]
-    namespace, prefix = request.GET.get("namespace", ""), request.GET.get("prefix", "")
-    roots = branching.count_roots(person=person)
-    if not namespace and len(roots) == 1:
-        namespace = roots[0].prefix
-    context: dict[str, Any] = {"namespace": namespace, "prefix": prefix}
+    level = branching.climb(
+        person=person,
+        namespace=request.GET.get("namespace", ""),
+        prefix=request.GET.get("prefix", ""),
+        cursor=request.GET.get("cursor") or None,
+    )
+    namespace, prefix = level.namespace, level.prefix
+    context: dict[str, Any] = {
+        "namespace": namespace,
+        "prefix": prefix,
+        "rows": [_row(namespace, prefix, item) for item in level.items],
+        "paged": bool(request.GET.get("cursor")),
+        "first_url": url(namespace, prefix),
+        "steps": list(_steps(namespace, prefix, several=level.several)),
+    }
+    if level.next_cursor:
+        context["next_url"] = url(namespace, prefix, cursor=level.next_cursor)
     if namespace:
-        level = branching.climb(
-            person=person,
-            namespace=namespace,
-            prefix=prefix,
-            cursor=request.GET.get("cursor") or None,
-        )
-        context["rows"] = [_row(namespace, prefix, item) for item in level.items]
-        context["paged"] = bool(request.GET.get("cursor"))
-        context["first_url"] = url(namespace, prefix)
-        if level.next_cursor:
-            context["next_url"] = url(namespace, prefix, cursor=level.next_cursor)
         context["list_url"] = list_url(namespace, prefix)
-    else:
-        context["rows"] = [_root(root) for root in roots]
-    context["steps"] = list(_steps(namespace, prefix, several=len(roots) > 1))
     return page.render(
         request,
         page="console/sessions/tree.html",
@@ -102,15 +100,13 @@ def steps_of(asked: Asked) -> list[Step]:
     return [*steps, Step(_last_part(above[-1]))]
 
 
-def _root(root: Bough) -> Row:
-    name = root.prefix
-    return Row(name, url(name), True, root.sessions, root.capped, list_url(name, ""))
-
-
 def _row(namespace: str, prefix: str, item: Bough | Leaf) -> Row:
     if isinstance(item, Leaf):
         label = item.session_id[len(prefix) :] or item.session_id
         return Row(label, reverse("console:session", args=[item.uid]), False, item.messages)
+    if not namespace:
+        name = item.prefix
+        return Row(name, url(name), True, item.sessions, item.capped, list_url(name, ""))
     return Row(
         item.prefix[len(prefix) :],
         url(namespace, item.prefix),
