@@ -43,7 +43,7 @@ STATES: Final = {
 }
 # How many modules stay white around a QR code.
 _QUIET: Final = 4
-_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
+_UNITS: Final = ((31_536_000, "y"), (86_400, "d"), (3_600, "h"), (60, "m"))
 
 
 @register.simple_tag
@@ -136,10 +136,10 @@ def count(value: int) -> str:
 
 @register.filter
 def size(value: int) -> str:
-    """Write a number of bytes in the largest unit that leaves a whole one."""
+    """Write a number of bytes with at most three digits before the point: `995 KB`, `1.2 MB`."""
     amount, unit = float(value), "B"
     for larger in ("KB", "MB", "GB", "TB"):
-        if amount < 1024:
+        if amount < 1000:
             break
         amount, unit = amount / 1024, larger
     return (

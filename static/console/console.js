@@ -139,7 +139,7 @@
   // --- times --------------------------------------------------------------------------------
 
   function span(seconds) {
-    for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "m"]]) {
+    for (const [size, unit] of [[31536000, "y"], [86400, "d"], [3600, "h"], [60, "m"]]) {
       if (seconds >= size) return Math.floor(seconds / size) + unit;
     }
     return Math.floor(seconds) + "s";
