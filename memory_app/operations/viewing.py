@@ -14,6 +14,7 @@ from memory_app.operations.opening import Policy, find_policy
 from memory_app.operations.rights import Person, Right, role_for
 from memory_app.operations.titling import make_titles
 from memory_app.storage import Database, engine
+from memory_app.storage.engine import Row
 from memory_app.storage.statements import SESSION_COLUMNS
 
 
@@ -37,12 +38,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Browsed:
-    """One page of sessions, the cursor of the next, and how many there are.
+    """One page of sessions, the cursors of those beside it, and how many there are.
 
-    The count is None where counting takes a while: `count_sessions` does it apart.
+    Without a cursor of the previous page it is the first. The count is None where counting takes a
+    while: `count_sessions` does it apart.
     """
 
     items: Sequence[Listed]
+    previous_cursor: str | None
     next_cursor: str | None
     count: Count | None
     places: Sequence[Place]
@@ -68,28 +71,58 @@ def browse_sessions(
     """
     if sort.removeprefix("-") not in SORTS:
         raise Invalid.at(("query", "sort"), f"sort by one of {', '.join(SORTS)}")
-    after = None if cursor is None else read_cursor(cursor, ("people", sort))
+    start = Start() if cursor is None else Start(*read_cursor(cursor, ("people", sort)))
 
     def work(db: Database) -> Browsed:
         moment = now or db.now()
         places = visible_places(db, person)
         searched = _searched(person, places, wanted, namespace)
         listing = Listing(db, [place.id for place in searched], wanted, moment)
-        rows = listing.page(sort, after, limit + 1)
+        found, has_previous, has_next = _read_page(listing, sort, start, limit)
         count: Count | None = None
-        if after is None and len(rows) <= limit:
-            count = Count(len(rows), capped=False)
+        if not (has_previous or has_next):
+            count = Count(len(found), capped=False)
         elif with_count or not listing.counts_slowly:
             count = listing.count()
         names = {place.id: place for place in places}
-        found = [(SessionSnapshot(*row[:-1]), names[row[-1]]) for row in rows[:limit]]
-        titles = make_titles(db, [session for session, place in found if place.shows_titles])
-        items = [_listed(session, place, titles) for session, place in found]
-        last = found[-1][0] if len(rows) > limit else None
-        following = last and write_cursor(_place(last, sort), ("people", sort))
-        return Browsed(items, following, count, places, moment)
+        shown = [(SessionSnapshot(*row[:-1]), names[row[-1]]) for row in found]
+        titles = make_titles(db, [session for session, place in shown if place.shows_titles])
+        items = [_listed(session, place, titles) for session, place in shown]
+        previous = following = None
+        if has_previous:
+            place = [*_place(shown[0][0], sort), True] if shown else [*start[:2], True]
+            previous = write_cursor(place, ("people", sort))
+        if has_next:
+            following = write_cursor(_place(shown[-1][0], sort), ("people", sort))
+        return Browsed(items, previous, following, count, places, moment)
 
     return engine().read(work)
+
+
+class Start(NamedTuple):
+    """The place in a list that a page is beside, and whether it comes before it."""
+
+    value: int | None = None
+    number: int | None = None
+    is_before: bool = False
+
+
+def _read_page(
+    listing: Listing, sort: str, start: Start, limit: int
+) -> tuple[list[Row], bool, bool]:
+    """Return a page of a list, whether there is one before it, and whether one after it."""
+    if start.is_before:
+        rows = listing.page(_turned(sort), start[:2], limit + 1)
+        if len(rows) > limit:
+            return rows[:limit][::-1], True, True
+        # So few come before that place: the list begins here, and its first page is a whole one.
+        start = Start()
+    rows = listing.page(sort, None if start.number is None else start[:2], limit + 1)
+    return rows[:limit], start.number is not None, len(rows) > limit
+
+
+def _turned(sort: str) -> str:
+    return sort[1:] if sort.startswith("-") else f"-{sort}"
 
 
 def count_sessions(
@@ -223,7 +256,6 @@ def find_neighbours(
     now: int | None = None,
 ) -> Neighbours:
     """Return what comes before and after a session in the list that this filter makes."""
-    back = sort[1:] if sort.startswith("-") else f"-{sort}"
     if sort.removeprefix("-") not in SORTS:
         return Neighbours(None, None)
 
@@ -240,6 +272,6 @@ def find_neighbours(
             found = (SessionSnapshot(*row[:-1]) for row in rows)
             return next((one.uid for one in found if one.purge_receipt is None), None)
 
-        return Neighbours(beside(back), beside(sort))
+        return Neighbours(beside(_turned(sort)), beside(sort))
 
     return engine().read(work)

@@ -435,6 +435,7 @@
   let failures = 0;
   let milestone = find("[data-milestone]")?.dataset.milestone;
   let asking = false;
+  let pressed = null;
   const ASKING = "#modal-slot dialog[open], #staying dialog[open]";
 
   document.addEventListener("htmx:config:request", (event) => {
@@ -444,8 +445,9 @@
     if (/^(console:tick|console:idle|every)$/.test(asks)) ctx.request.headers["HX-Tick"] = "true";
   });
 
-  document.addEventListener("htmx:before:swap", () => {
+  document.addEventListener("htmx:before:swap", (event) => {
     asking = Boolean(find(ASKING));
+    pressed = event.detail.ctx?.sourceElement;
     seatToasts(document.body);
   });
 
@@ -467,6 +469,10 @@
     const passed = find("[data-milestone]")?.dataset.milestone;
     if (quiet && (passed === undefined || passed === milestone)) return;
     milestone = passed;
+    // What was pressed is no longer there: one goes on from the heading of what came instead.
+    if (pressed?.isConnected === false && document.activeElement === document.body) {
+      find("#results [data-say]")?.focus({ preventScroll: true });
+    }
     const said = find("[data-say]", ctx.target instanceof Element ? ctx.target : document) || find("#results [data-say]");
     if (said) say(said.textContent.trim());
     if (ctx.target?.id === "transcript") showMatch();

@@ -154,6 +154,50 @@ def test_a_filter_that_cannot_be_read_leaves_list_and_address(visit: Open, agent
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def pages(page: Page) -> None:
+    """Go through the pages of a list of 105 sessions and back again."""
+    page.get_by_role("link", name="Next", exact=True).click()
+    expect(page.get_by_role("link", name="Question 54", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Next", exact=True).click()
+    expect(page.locator("tbody tr")).to_have_count(5)
+    page.get_by_role("link", name="Previous").click()
+    expect(page.get_by_role("link", name="Question 54", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Previous").click()
+    expect(page.get_by_role("link", name="Question 104", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Previous")).to_have_count(0)
+    page.go_back()
+    expect(page.get_by_role("link", name="Question 54", exact=True)).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("link", name="Question 54", exact=True)).to_be_visible()
+    expect(page.locator("tbody tr")).to_have_count(50)
+
+
+def test_pages_lead_on_and_back_in_place(visit: Open, agent: Caller, problems: list[str]) -> None:
+    chats(agent, 105)
+    page = visit("/sessions/")
+    page.get_by_role("link", name="Next", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="105 sessions match")).to_be_focused()
+    page.go_back()
+    expect(page.get_by_role("link", name="Question 104", exact=True)).to_be_visible()
+    pages(page)
+    page.get_by_role("link", name="First").click()
+    expect(page.get_by_role("link", name="Question 104", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile("/sessions/$"))
+    assert problems == []
+
+
+def test_pages_lead_on_and_back_without_javascript(
+    plain_page: Page, agent: Caller, live_server: Any
+) -> None:
+    chats(agent, 105)
+    admit(plain_page.context, live_server.url, make_person("ann", operator="*"))
+    plain_page.goto(f"{live_server.url}/sessions/")
+    plain_page.get_by_role("link", name="Next", exact=True).click()
+    plain_page.go_back()
+    pages(plain_page)
+
+
 @pytest.mark.parametrize("how", ["500", "lost"])
 def test_a_failed_request_leaves_list_and_address(visit: Open, agent: Caller, how: str) -> None:
     chats(agent, 2)

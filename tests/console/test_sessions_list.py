@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 
+from memory_app.models import AgentSession
 from memory_app.operations.keys import Caller
 from tests.console.scenes import HOSTILE, PART, SECRETS, person, scene
 from tests.counting import counted_statements
@@ -162,6 +163,52 @@ def test_pages_follow_each_other_without_gap_or_repetition(agent: Caller, olga: 
     assert shown(first) + shown(second) == [f"s-{number:02}" for number in range(55)]
     assert 'rel="next"' not in second
     assert "First" in second
+
+
+def link(text: str, rel: str) -> str:
+    """Return where a list goes on, or back; nothing at its end."""
+    found = re.search(rf'rel="{rel}" href="([^"]+)"', text)
+    return found.group(1).replace("&amp;", "&") if found else ""
+
+
+@pytest.mark.parametrize("sort", ["created_at", "-last_activity_at", "size_bytes"])
+def test_pages_lead_back_as_they_led_on(agent: Caller, olga: Client, sort: str) -> None:
+    for number in range(125):
+        make_session(agent, f"s-{number:03}")
+    pages = [olga.get(f"/sessions/?sort={sort}").text]
+    while following := link(pages[-1], "next"):
+        pages.append(olga.get(following).text)
+    assert [len(shown(text)) for text in pages] == [50, 50, 25]
+    assert link(pages[0], "prev") == ""
+    back = olga.get(link(pages[2], "prev")).text
+    assert shown(back) == shown(pages[1])
+    assert "further on" in back
+    assert shown(olga.get(link(back, "next")).text) == shown(pages[2])
+    part = olga.get(link(back, "prev"), headers=PART)
+    assert shown(part.text) == shown(pages[0])
+    assert (link(part.text, "prev"), "further on" in part.text) == ("", False)
+    first = "/sessions/" if sort == "-last_activity_at" else f"/sessions/?sort={sort}"
+    assert part["HX-Push-Url"] == first, "the first page has one address"
+
+
+def test_a_way_back_to_few_shows_the_whole_first_page(agent: Caller, olga: Client) -> None:
+    for number in range(60):
+        make_session(agent, f"s-{number:02}")
+    second = olga.get(link(olga.get("/sessions/?sort=created_at").text, "next")).text
+    AgentSession.objects.filter(session_id__lt="s-05").delete()
+    back = olga.get(link(second, "prev")).text
+    assert shown(back) == [f"s-{number:02}" for number in range(5, 55)]
+    assert link(back, "prev") == ""
+
+
+def test_a_page_whose_sessions_are_gone_leads_to_the_first(agent: Caller, olga: Client) -> None:
+    for number in range(60):
+        make_session(agent, f"s-{number:02}")
+    following = link(olga.get("/sessions/?sort=created_at").text, "next")
+    AgentSession.objects.filter(session_id__gte="s-50").delete()
+    text = olga.get(following).text
+    assert "Nothing further on" in text
+    assert 'href="/sessions/?sort=created_at">Go to the first page' in text
 
 
 def test_what_takes_long_to_count_is_counted_by_a_request_of_its_own(

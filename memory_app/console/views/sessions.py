@@ -91,6 +91,9 @@ def show(
         # Nobody waits for a page that refreshes itself, and it shall not lose its count.
         with_count=with_count or page.is_tick(request) or "count" in request.GET,
     )
+    if browsed.previous_cursor is None:
+        # One came back to the beginning, which has an address of its own.
+        asked = replace(asked, cursor="")
     names = [place.name for place in browsed.places]
     chosen_by_person = navigation.preferences_for(request)
     context: dict[str, Any] = {
@@ -118,6 +121,7 @@ def show(
         "whole": asked.namespace or (names[0] if len(names) == 1 else ""),
         "may": _rights(person, asked.namespace),
         "here": url(asked, page=True, chosen=chosen),
+        "previous": _joined(asked.query(), _cursor(browsed.previous_cursor)),
         "following": _joined(asked.query(), _cursor(browsed.next_cursor)),
     }
     here = url(asked, page=True, chosen=chosen)
