@@ -157,7 +157,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# Five failures of one name from one address pause it there for a quarter of an hour. What is kept
+# Five failures of one name from one address (of IPv6, from one /64) pause it there for a quarter of
+# an hour; memory_app/operations/second_factor.py bounds wrong codes from everywhere. What is kept
 # of a failure is a digest of the name, the address and the time: never a password, nor a name,
 # because people type the one into the field of the other.
 AXES_FAILURE_LIMIT = 5
@@ -167,7 +168,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "memory_app.console.views.accounts.locked_out"
 AXES_USERNAME_CALLABLE = "memory_app.console.clients.name_digest"
-AXES_CLIENT_IP_CALLABLE = "memory_app.console.clients.address"
+AXES_CLIENT_IP_CALLABLE = "memory_app.console.clients.counted_address"
 AXES_CLIENT_STR_CALLABLE = "memory_app.console.clients.no_name"
 AXES_SENSITIVE_PARAMETERS = ["username", "password", "code", "next", "csrfmiddlewaretoken"]
 AXES_DISABLE_ACCESS_LOG = True

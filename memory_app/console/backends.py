@@ -9,7 +9,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
-from memory_app.operations.second_factor import check_code
+from memory_app.operations.codes import check_code
 
 
 class SecondFactorBackend(ModelBackend):

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
+from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
 from django.conf import settings
@@ -20,6 +21,26 @@ def address(request: HttpRequest) -> str:
     ]
     # Each proxy appends who called it; what stands further left may be the caller's invention.
     return forwarded[-trusted] if 0 < trusted <= len(forwarded) else peer
+
+
+# Whoever has one address of IPv6 has all that begin with the same 64 bits.
+_ONE_CLIENT: Final = 2**64 - 1
+
+
+def counted_address(request: HttpRequest) -> str:
+    """Return the address under which the throttle counts a client, of IPv6 the network's first.
+
+    What a proxy writes that is none counts as the proxy's own.
+    """
+    for text in (address(request), str(request.META.get("REMOTE_ADDR", ""))):
+        try:
+            found = ip_address(text)
+        except ValueError:
+            continue
+        if isinstance(found, IPv6Address):
+            return str(found.ipv4_mapped or IPv6Address(int(found) & ~_ONE_CLIENT))
+        return str(found)
+    return "0.0.0.0"  # noqa: S104 - it stands for no address; nothing listens there
 
 
 # The first that its name for itself contains: browsers also name those they descend from.

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 _TOASTS: Final = "console/_toasts.html"
@@ -78,7 +79,7 @@ def render(
 def redirect(request: HttpRequest, url: str) -> HttpResponse:
     """Send the reader to another page after an act."""
     if from_htmx(request):
-        return _varying(HttpResponse(status=204, headers={"HX-Redirect": url}))
+        return _varying(HttpResponse(status=204, headers={"HX-Redirect": iri_to_uri(url)}))
     return _varying(HttpResponseRedirect(url, status=303))
 
 
@@ -107,7 +108,7 @@ def safe_path(request: HttpRequest, url: str) -> str:
     mine = url_has_allowed_host_and_scheme(
         url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return url if mine else ""
+    return url if mine and url.isprintable() else ""
 
 
 def here(request: HttpRequest) -> str:
@@ -116,15 +117,19 @@ def here(request: HttpRequest) -> str:
         return open_page(request)
     if request.method != "POST":
         return request.get_full_path()
-    sent_from = urlsplit(safe_path(request, request.headers.get("Referer", "")))
-    return f"{sent_from.path}?{sent_from.query}" if sent_from.query else sent_from.path
+    return _path_of(request, request.headers.get("Referer", ""))
 
 
 def open_page(request: HttpRequest) -> str:
     """Return the path of the page that the reader has open, from which htmx asked for a part."""
-    current = safe_path(request, request.headers.get("HX-Current-URL", ""))
-    parts = urlsplit(current)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return _path_of(request, request.headers.get("HX-Current-URL", ""))
+
+
+def _path_of(request: HttpRequest, url: str) -> str:
+    parts = urlsplit(safe_path(request, url))
+    # Two slashes at the beginning would name another host.
+    path = f"/{parts.path.lstrip('/')}" if parts.path else ""
+    return f"{path}?{parts.query}" if parts.query else path
 
 
 def _sign_in_url(back: str) -> str:

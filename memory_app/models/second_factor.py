@@ -17,6 +17,10 @@ class SecondFactor(models.Model):
     last_step = models.BigIntegerField(
         default=0, help_text="the half minute of the last code taken: none is taken twice"
     )
+    wrong_codes = models.IntegerField(
+        default=0, help_text="how many were given since `wrong_since`, from anywhere"
+    )
+    wrong_since = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "second_factor"

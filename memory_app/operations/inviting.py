@@ -15,6 +15,7 @@ from memory_app.operations.people import (
     check_name,
     check_roles,
     encode_password,
+    has_done,
     person_entry,
     store_password,
     unusable_password,
@@ -84,8 +85,9 @@ def invite_person(
 def make_link(*, person: Person, number: int, now: int | None = None) -> Link:
     """Return a new link for somebody: to enter, or to choose another password.
 
-    Their password holds until the link is used; an older link ends now. Raises Forbidden, Invalid
-    and NotFound.
+    Their password holds until the link is used, and their second factor afterwards; an older link
+    ends now. Whoever took their second factor makes no link for them within a fortnight: it takes
+    two to enter as somebody who has one. Raises Forbidden, Invalid and NotFound.
     """
     person.require(Right.MANAGE_PEOPLE, EVERYWHERE)
     if number == person.id:
@@ -98,6 +100,11 @@ def make_link(*, person: Person, number: int, now: int | None = None) -> Link:
             raise NotFound("there is no such person")
         if not found.is_active:
             raise Invalid("this person is deactivated; reactivate them first")
+        if has_done(db, person, AuditAct.FACTOR_RESET, number, moment):
+            raise Invalid(
+                "you removed this person's second factor within the last fortnight, so the link is"
+                " another administrator's to make, or the server's: create_operator --reset"
+            )
         life = RESET_FOR if found.has_usable_password() else INVITED_FOR
         link = _make_link(db, number, found.username, life, moment)
         write_entry(db, person_entry(person.username, AuditAct.PERSON_LINK, number), moment)
@@ -138,7 +145,7 @@ def use_link(*, secret: str, password: str, now: int | None = None) -> str:
         moment = now or db.now()
         holder = _holder(db, secret, moment)
         # Of two who use it at the same time one removes it.
-        if not remove_link(db, holder.pk):
+        if not db.run("DELETE FROM invitation WHERE digest = %s", (_digest(secret),)):
             raise NotFound(_GONE)
         store_password(db, holder.pk, encoded)
         entry = person_entry(holder.username, AuditAct.PERSON_PASSWORD, holder.pk)

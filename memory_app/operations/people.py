@@ -25,6 +25,9 @@ from memory_app.operations.rights import Person
 from memory_app.storage import Database, engine
 
 ROLES: Final = tuple(Role.values)
+# For so long a person is told, at each sign-in, that somebody else could have entered as them (the
+# first to sign in afterwards may be that other), and who did one thing of two does not do both.
+INTERVENED_FOR: Final = 14 * moments.DAY
 _MAX_NAME: Final = 150
 _TAKEN: Final = "somebody has this name already"
 
@@ -209,3 +212,13 @@ def enter_failed_sign_in(*, username: str, now: int | None = None) -> None:
 def person_entry(actor: str, act: AuditAct, number: int | None) -> Entry:
     """Return the entry of an act about a person, whom the log knows by number."""
     return Entry(actor, act, None, About("person", "unknown" if number is None else str(number)))
+
+
+def has_done(db: Database, person: Person, act: AuditAct, number: int, now: int) -> bool:
+    """Tell whether a person did this about somebody within the last fortnight."""
+    row = db.row(
+        "SELECT 1 FROM audit_entry e WHERE e.object_id = %s AND e.at > %s"
+        " AND e.object_kind = 'person' AND e.actor = %s AND e.act = %s LIMIT 1",
+        (str(number), now - INTERVENED_FOR, person.username, act),
+    )
+    return row is not None

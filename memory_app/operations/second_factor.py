@@ -1,28 +1,21 @@
-"""The second factor: codes of an app by RFC 6238, and recovery codes for a day without it."""
+"""A person's second factor: begin, confirm and remove it. What its codes are is in `codes`."""
 
-import base64
-import hmac
-import secrets
 from dataclasses import dataclass
 from typing import Final
 
 import pyotp
-from cryptography.fernet import Fernet, InvalidToken
 
 from memory_app import conf, moments
 from memory_app.errors import Invalid, NotFound
 from memory_app.models import AuditAct
 from memory_app.operations.auditing import COMMAND, write_entry
-from memory_app.operations.people import person_entry
+from memory_app.operations.codes import opened, renew_codes, sealed, step_of
+from memory_app.operations.people import has_done, person_entry
 from memory_app.operations.rights import EVERYWHERE, Person, Right
 from memory_app.storage import Database, engine
 
-STEP: Final = 30 * moments.SECOND
-# A clock may be off by so many steps, either way.
-_TOLERANCE: Final = 1
-_RECOVERY_CODES: Final = 10
-# Without letters and digits that are mistaken for one another: 12 of 30 are 58 bits.
-_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz2345678"
+# An app is begun for so long: later an unlocked screen would be enough to take it over.
+_BEGUN_FOR: Final = 15 * moments.MINUTE
 _WRONG: Final = "this code is not the one that the app shows now, or it was used before"
 
 
@@ -71,24 +64,25 @@ def begin_factor(*, person: Person, issuer: str, now: int | None = None) -> Enro
         _refuse_second(db, person)
         db.run("DELETE FROM second_factor WHERE operator_id = %s", (person.id,))
         db.run(
-            "INSERT INTO second_factor (operator_id, secret, began_at, last_step)"
-            " VALUES (%s, %s, %s, 0)",
-            (person.id, _sealed(secret), now or db.now()),
+            "INSERT INTO second_factor (operator_id, secret, began_at, last_step, wrong_codes,"
+            " wrong_since) VALUES (%s, %s, %s, 0, 0, 0)",
+            (person.id, sealed(secret), now or db.now()),
         )
 
     engine().write(work)
     return _enrolment(person, secret, issuer)
 
 
-def begun_factor(*, person: Person, issuer: str) -> Enrolment | None:
-    """Return what the person's app needs while that is not confirmed, else None."""
+def begun_factor(*, person: Person, issuer: str, now: int | None = None) -> Enrolment | None:
+    """Return what the person's app needs while that waits to be confirmed, else None."""
     row = engine().read(
         lambda db: db.row(
-            "SELECT secret FROM second_factor WHERE operator_id = %s AND confirmed_at IS NULL",
-            (person.id,),
+            "SELECT secret FROM second_factor"
+            " WHERE operator_id = %s AND confirmed_at IS NULL AND began_at > %s",
+            (person.id, (now or db.now()) - _BEGUN_FOR),
         )
     )
-    return _enrolment(person, _opened(row[0]), issuer) if row else None
+    return _enrolment(person, opened(row[0]), issuer) if row else None
 
 
 def confirm_factor(*, person: Person, code: str, now: int | None = None) -> tuple[str, ...]:
@@ -101,52 +95,22 @@ def confirm_factor(*, person: Person, code: str, now: int | None = None) -> tupl
         moment = now or db.now()
         row = db.row(
             "SELECT s.secret FROM second_factor s"
-            " WHERE s.operator_id = %s AND s.confirmed_at IS NULL {for_update}",
-            (person.id,),
+            " WHERE s.operator_id = %s AND s.confirmed_at IS NULL AND s.began_at > %s"
+            " {for_update}",
+            (person.id, moment - _BEGUN_FOR),
         )
         if row is None:
-            raise NotFound("no second factor was begun")
-        step = _step_of(_opened(row[0]), code, moment)
+            raise NotFound("no second factor was begun within the last quarter of an hour")
+        step = step_of(opened(row[0]), code, moment)
         if step is None:
             raise Invalid(_WRONG)
         db.run(
             "UPDATE second_factor SET confirmed_at = %s, last_step = %s WHERE operator_id = %s",
             (moment, step, person.id),
         )
-        codes = _renew(db, person.id)
+        codes = renew_codes(db, person.id)
         write_entry(db, person_entry(person.username, AuditAct.FACTOR_ADD, person.id), moment)
         return codes
-
-    return engine().write(work)
-
-
-def check_code(*, operator_id: int, username: str, code: str, now: int | None = None) -> bool:
-    """Tell whether a code is that of the person's app, or a recovery code; neither works again."""
-
-    def work(db: Database) -> bool:
-        moment = now or db.now()
-        row = db.row(
-            "SELECT s.secret, s.last_step FROM second_factor s"
-            " WHERE s.operator_id = %s AND s.confirmed_at IS NOT NULL {for_update}",
-            (operator_id,),
-        )
-        if row is None:
-            return False
-        step = _step_of(_opened(row[0]), code, moment)
-        if step is not None and step > row[1]:
-            db.run(
-                "UPDATE second_factor SET last_step = %s WHERE operator_id = %s",
-                (step, operator_id),
-            )
-            return True
-        used = db.run(
-            "DELETE FROM recovery_code WHERE digest = %s AND operator_id = %s",
-            (_digest(operator_id, code), operator_id),
-        )
-        if used:
-            entry = person_entry(username, AuditAct.FACTOR_RECOVER, operator_id)
-            write_entry(db, entry, moment)
-        return bool(used)
 
     return engine().write(work)
 
@@ -157,7 +121,7 @@ def renew_recovery_codes(*, person: Person, now: int | None = None) -> tuple[str
     def work(db: Database) -> tuple[str, ...]:
         if not _is_confirmed(db, person.id):
             raise NotFound("there is no second factor")
-        codes = _renew(db, person.id)
+        codes = renew_codes(db, person.id)
         entry = person_entry(person.username, AuditAct.FACTOR_CODES, person.id)
         write_entry(db, entry, now or db.now())
         return codes
@@ -173,11 +137,28 @@ def remove_factor(*, person: Person, now: int | None = None) -> None:
 
 
 def reset_factor(*, person: Person, number: int, now: int | None = None) -> None:
-    """Take somebody's second factor from them, who lost it. Raises Forbidden and NotFound."""
+    """Take somebody's second factor from them, who lost it.
+
+    Whoever made a link for them within a fortnight does not: it takes two to enter as somebody who
+    has a second factor. Raises Forbidden, Invalid and NotFound.
+    """
     person.require(Right.MANAGE_PEOPLE, EVERYWHERE)
     if number == person.id:
         raise Invalid("your own second factor is removed on your account page, with your password")
-    engine().write(lambda db: _remove(db, person.username, AuditAct.FACTOR_RESET, number, now))
+
+    def work(db: Database) -> None:
+        moment = now or db.now()
+        # A link that is being made at the same time waits here.
+        db.row("SELECT s.id FROM operator s WHERE s.id = %s {for_update}", (number,))
+        if has_done(db, person, AuditAct.PERSON_LINK, number, moment):
+            raise Invalid(
+                "you made a link for this person within the last fortnight, so their second factor"
+                " is another administrator's to remove, or the server's: create_operator"
+                " --drop-second-factor"
+            )
+        _remove(db, person.username, AuditAct.FACTOR_RESET, number, moment)
+
+    engine().write(work)
 
 
 def drop_factor(*, username: str, actor: str = COMMAND, now: int | None = None) -> None:
@@ -209,60 +190,6 @@ def _is_confirmed(db: Database, number: int) -> bool:
     return row is not None and row[0] is not None
 
 
-def _renew(db: Database, number: int) -> tuple[str, ...]:
-    codes = tuple(_recovery_code() for _ in range(_RECOVERY_CODES))
-    db.run("DELETE FROM recovery_code WHERE operator_id = %s", (number,))
-    db.run_many(
-        "INSERT INTO recovery_code (digest, operator_id) VALUES (%s, %s)",
-        [(_digest(number, code), number) for code in codes],
-    )
-    return codes
-
-
-def _recovery_code() -> str:
-    letters = "".join(secrets.choice(_ALPHABET) for _ in range(12))
-    return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
-
-
-def _plain(code: str) -> str:
-    """Return a code without the blanks and dashes by which people group it."""
-    return "".join(code.split()).replace("-", "").lower()
-
-
-def _digest(number: int, code: str) -> str:
-    key = f"recovery-code:{number}:{conf.secret_key()}".encode()
-    return hmac.digest(key, _plain(code).encode(), "sha256").hex()
-
-
-def _step_of(secret: str, code: str, now: int) -> int | None:
-    """Return the step of which this is the code, the newest first; None when it is of none near."""
-    given, app = _plain(code), pyotp.TOTP(secret)
-    present = now // STEP
-    steps = range(present + _TOLERANCE, present - _TOLERANCE - 1, -1)
-    codes = [(step, app.generate_otp(step)) for step in steps]
-    found = [step for step, one in codes if hmac.compare_digest(one.encode(), given.encode())]
-    return found[0] if found else None
-
-
 def _enrolment(person: Person, secret: str, issuer: str) -> Enrolment:
     uri = pyotp.TOTP(secret).provisioning_uri(name=person.username, issuer_name=issuer)
     return Enrolment(secret, uri)
-
-
-def _seal() -> Fernet:
-    # A copy of the database alone then gives nobody a code.
-    key = hmac.digest(conf.secret_key().encode(), b"second-factor", "sha256")
-    return Fernet(base64.urlsafe_b64encode(key))
-
-
-def _sealed(secret: str) -> str:
-    return _seal().encrypt(secret.encode()).decode()
-
-
-def _opened(sealed: str) -> str:
-    try:
-        return _seal().decrypt(sealed.encode()).decode()
-    except InvalidToken:
-        raise Invalid(
-            "the second factor was kept under another secret_key; an administrator resets it"
-        ) from None

@@ -9,7 +9,7 @@ from memory_app import moments
 from memory_app.errors import NotFound
 from memory_app.models import AuditAct, Operator
 from memory_app.operations.auditing import write_entry
-from memory_app.operations.people import person_entry
+from memory_app.operations.people import INTERVENED_FOR, person_entry
 from memory_app.operations.preferences import Preferences, read_preferences
 from memory_app.operations.rights import EVERYWHERE, Person, Right, find_person
 from memory_app.storage import Database, engine
@@ -17,9 +17,6 @@ from memory_app.storage import Database, engine
 # Without an act of the person for so long, or after so long in any case, they sign in anew.
 IDLE: Final = 30 * moments.MINUTE
 ABSOLUTE: Final = 12 * moments.HOUR
-# For so long a person is told, at each sign-in, that somebody else could have entered as them: the
-# first to sign in afterwards may be that other.
-_TOLD_FOR: Final = 14 * moments.DAY
 
 
 class Place(NamedTuple):
@@ -87,7 +84,7 @@ def find_intervention(*, person: Person, now: int | None = None) -> Intervention
             "SELECT e.actor, e.act, e.at FROM audit_entry e WHERE e.object_id = %s AND e.at > %s"
             " AND e.object_kind = 'person' AND e.actor <> %s AND e.act IN (%s, %s, %s)"
             " ORDER BY e.at DESC LIMIT 1",
-            (str(person.id), (now or db.now()) - _TOLD_FOR, person.username, *acts),
+            (str(person.id), (now or db.now()) - INTERVENED_FOR, person.username, *acts),
         )
         return Intervention(*row) if row else None
 

@@ -212,7 +212,11 @@ TABLE: dict[str, Row] = {
 
 @pytest.fixture
 def parts() -> dict[str, list[Any]]:
-    """Return what may stand for each part of an address."""
+    return make_parts()
+
+
+def make_parts() -> dict[str, list[Any]]:
+    """Make and return what may stand for each part of an address."""
     agent = make_caller("support")
     scene(agent, "gone")
     receipt = delete_session(caller=agent, session_id="gone").receipt

@@ -9,11 +9,14 @@ from memory_app.models import AuditEntry, Namespace, StatedReason
 from memory_app.moments import MINUTE, SECOND, process_clock
 from memory_app.operations import (
     attesting,
+    comparing,
     downloading,
+    exporting_chosen,
     justifying,
     previewing,
     retrieving,
     revealing,
+    subjects,
     viewing,
 )
 from memory_app.operations.browsing import SessionFilter
@@ -60,6 +63,11 @@ ASKS: list[Callable[[Person, str], object]] = [
         person=person, wanted=METADATA, namespace="support"
     ),
     lambda person, uid: previewing.preview(actor=person, namespace="support", wanted=METADATA),
+    lambda person, uid: previewing.preview(actor=person, uids=[uid], right=Right.EXPORT),
+    lambda person, uid: comparing.compare_states(person=person, uid=uid),
+    lambda person, uid: subjects.hand_out_subject(
+        person=person, namespace="support", user_id="ann", write=str
+    ),
 ]
 
 
@@ -176,3 +184,16 @@ def test_keys_are_not_asked(uid: str) -> None:
         caller=make_caller("support"), which=which, query="wordsofann", limit=20, offset=0
     )
     assert found.total == 1
+
+
+def test_a_set_that_was_fixed_while_it_was_open_is_closed_with_it(petra: Person, uid: str) -> None:
+    justifying.give_reason(person=petra, namespace="support", reason="Ticket 7", now=NOW)
+    token = previewing.preview(
+        actor=again(petra, NOW), uids=[uid], right=Right.EXPORT, now=NOW
+    ).token
+    written: list[str] = []
+    late = NOW + 16 * MINUTE
+    for export in (exporting_chosen.export_lines, exporting_chosen.export_table):
+        with pytest.raises(ReasonNeeded):
+            export(person=again(petra, late), token=token, write=written.append, now=late)
+    assert written == []

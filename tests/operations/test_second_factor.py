@@ -6,12 +6,12 @@ import pytest
 from memory_app import moments
 from memory_app.errors import Forbidden, Invalid, NotFound
 from memory_app.models import AuditEntry, RecoveryCode, SecondFactor
+from memory_app.operations.codes import STEP, WRONG_CODES, check_code, takes_codes
+from memory_app.operations.inviting import make_link, use_link
 from memory_app.operations.rights import Person
 from memory_app.operations.second_factor import (
-    STEP,
     begin_factor,
     begun_factor,
-    check_code,
     confirm_factor,
     drop_factor,
     find_factor,
@@ -50,14 +50,14 @@ def check(person: Person, given: str, at: int) -> bool:
 def test_nothing_is_asked_for_before_a_code_confirms_that_the_app_has_it(ann: Person) -> None:
     begun = begin_factor(person=ann, issuer="Lethe test", now=NOW)
     assert begun.uri.startswith("otpauth://totp/Lethe%20test:ann?secret=")
-    assert begun_factor(person=ann, issuer="Lethe test") == begun
+    assert begun_factor(person=ann, issuer="Lethe test", now=NOW) == begun
     assert not is_asked_of(operator_id=ann.id)
     with pytest.raises(Invalid, match="not the one that the app shows"):
         confirm_factor(person=ann, code="000000", now=NOW)
     assert not check(ann, code(begun.secret, NOW), NOW)
     confirm_factor(person=ann, code=code(begun.secret, NOW), now=NOW)
     assert is_asked_of(operator_id=ann.id)
-    assert begun_factor(person=ann, issuer="Lethe test") is None
+    assert begun_factor(person=ann, issuer="Lethe test", now=NOW) is None
 
 
 def test_a_code_works_once_and_so_do_those_before_it(ann: Person) -> None:
@@ -166,3 +166,70 @@ def test_neither_secret_nor_codes_stand_in_the_database(ann: Person) -> None:
     kept = repr([*SecondFactor.objects.values_list(), *RecoveryCode.objects.values_list()])
     assert secret not in kept
     assert not [one for one in codes if one in kept or one.replace("-", "") in kept]
+
+
+def test_what_was_begun_and_left_open_is_nobodys_a_quarter_of_an_hour_later(ann: Person) -> None:
+    begun = begin_factor(person=ann, issuer="Lethe test", now=NOW)
+    late = NOW + 15 * moments.MINUTE
+    assert begun_factor(person=ann, issuer="Lethe test", now=late) is None
+    with pytest.raises(NotFound, match="within the last quarter of an hour"):
+        confirm_factor(person=ann, code=code(begun.secret, late), now=late)
+    assert not is_asked_of(operator_id=ann.id)
+
+
+def guess(person: Person, times: int, at: int) -> None:
+    for _ in range(times):
+        assert not check(person, "000000", at)
+
+
+def test_codes_are_guessed_so_often_in_a_day_and_then_only_a_recovery_code_is_taken(
+    ann: Person,
+) -> None:
+    secret, codes = enrol(ann)
+    guess(ann, WRONG_CODES, NOW + STEP)
+    later = NOW + moments.HOUR
+    assert not takes_codes(operator_id=ann.id, now=later)
+    assert not check(ann, code(secret, later), later)
+    assert check(ann, codes[0], later)
+    # Whoever had a recovery code is the person: their app is taken again.
+    assert check(ann, code(secret, later), later)
+
+
+def test_a_day_later_codes_are_taken_again(ann: Person) -> None:
+    secret, _ = enrol(ann)
+    guess(ann, WRONG_CODES, NOW + STEP)
+    tomorrow = NOW + moments.DAY + moments.HOUR
+    assert takes_codes(operator_id=ann.id, now=tomorrow)
+    assert check(ann, code(secret, tomorrow), tomorrow)
+
+
+def test_a_right_code_forgets_the_wrong_ones_before_it(ann: Person) -> None:
+    secret, _ = enrol(ann)
+    guess(ann, WRONG_CODES - 1, NOW + STEP)
+    assert check(ann, code(secret, NOW + 2 * STEP), NOW + 2 * STEP)
+    guess(ann, WRONG_CODES - 1, NOW + 2 * STEP)
+    assert check(ann, code(secret, NOW + 4 * STEP), NOW + 4 * STEP)
+
+
+def test_another_password_by_a_link_leaves_the_second_factor(ann: Person) -> None:
+    secret, _ = enrol(ann)
+    link = make_link(person=acting("olga", administrator="*"), number=ann.id, now=NOW)
+    use_link(secret=link.secret, password="four unusual words here", now=NOW)
+    assert is_asked_of(operator_id=ann.id)
+    assert check(ann, code(secret, NOW + STEP), NOW + STEP)
+
+
+def test_it_takes_two_administrators_to_give_a_link_and_to_take_the_second_factor(
+    ann: Person,
+) -> None:
+    enrol(ann)
+    olga, otto = acting("olga", administrator="*"), acting("otto", administrator="*")
+    make_link(person=olga, number=ann.id, now=NOW)
+    soon = NOW + 13 * moments.DAY
+    with pytest.raises(Invalid, match="another administrator's to remove"):
+        reset_factor(person=olga, number=ann.id, now=soon)
+    assert is_asked_of(operator_id=ann.id)
+    reset_factor(person=otto, number=ann.id, now=soon)
+    with pytest.raises(Invalid, match="another administrator's to make"):
+        make_link(person=otto, number=ann.id, now=soon)
+    make_link(person=otto, number=ann.id, now=soon + 15 * moments.DAY)

@@ -17,7 +17,7 @@ from memory_app.console import acts, clients, middleware, navigation, page, time
 from memory_app.console.middleware import ConsoleRequest, public
 from memory_app.console.views import errors
 from memory_app.models import Operator
-from memory_app.operations import people, second_factor, sign_ins
+from memory_app.operations import codes, people, second_factor, sign_ins
 from memory_app.operations.preferences import set_preferences
 from memory_app.operations.rights import Person
 from memory_app.operations.sign_ins import Place
@@ -85,7 +85,11 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
     return page.render(
         request,
         page="registration/sign_in_code.html",
-        context={"wrong": wrong, "name": person.get_username()},
+        context={
+            "wrong": wrong,
+            "name": person.get_username(),
+            "paused": not codes.takes_codes(operator_id=person.pk),
+        },
         status=422 if wrong else 200,
     )
 
