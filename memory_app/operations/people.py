@@ -168,7 +168,7 @@ def change_password(
     `present` is the password they gave, already found right. Raises Invalid for a weak one.
     """
     if password == present:
-        raise Invalid("this is the present password; choose another")
+        raise Invalid("this is the current password; choose another")
     encoded = encode_password(person.username, password)
 
     def work(db: Database) -> None:

@@ -466,6 +466,12 @@
     const quiet = ctx?.request?.headers?.["HX-Tick"];
     if (!ctx?.response || ctx.response.status >= 400) return;
     failures = 0;
+    // What the menu of a selection offered is done.
+    const menu = document.activeElement?.closest(".bulk details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      [find("summary", menu), find(".bulk [data-unfold]")].find((one) => one.checkVisibility())?.focus();
+    }
     const passed = find("[data-milestone]")?.dataset.milestone;
     if (quiet && (passed === undefined || passed === milestone)) return;
     milestone = passed;

@@ -46,13 +46,13 @@ def test_what_is_chosen_is_kept_and_shown(account: Page, live_server: Any) -> No
 def test_the_password_is_changed_and_other_places_are_ended(
     account: Page, live_server: Any
 ) -> None:
-    account.get_by_label("Present password").fill("wrong")
+    account.get_by_label("Current password").fill("wrong")
     account.get_by_label("New password", exact=True).fill(WORDS)
     account.get_by_label("New password again").fill(WORDS)
     account.get_by_role("button", name="Change the password").click()
-    expect(account.get_by_role("alert")).to_contain_text("not your present password")
-    expect(account.get_by_label("Present password")).to_be_focused()
-    account.get_by_label("Present password").fill(PASSWORD)
+    expect(account.get_by_role("alert")).to_contain_text("not your current password")
+    expect(account.get_by_label("Current password")).to_be_focused()
+    account.get_by_label("Current password").fill(PASSWORD)
     account.get_by_label("New password", exact=True).fill(WORDS)
     account.get_by_label("New password again").fill(WORDS)
     account.get_by_role("button", name="Change the password").click()

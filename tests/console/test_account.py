@@ -47,11 +47,11 @@ def test_another_password_leaves_this_browser_in_and_ends_the_others() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"present": "wrong"}, "This is not your present password"),
+        ({"present": "wrong"}, "This is not your current password"),
         ({"again": "another one entirely"}, "The two new passwords differ"),
         ({"new": "short", "again": "short"}, "too short"),
         ({"new": "password1234", "again": "password1234"}, "too common"),
-        ({"new": PASSWORD, "again": PASSWORD}, "This is the present password; choose another"),
+        ({"new": PASSWORD, "again": PASSWORD}, "This is the current password; choose another"),
     ],
 )
 def test_a_refused_password_is_said_and_changes_nothing(given: dict[str, str], said: str) -> None:

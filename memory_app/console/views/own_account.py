@@ -56,7 +56,7 @@ def password(request: ConsoleRequest) -> HttpResponse:
     if new != request.POST.get("again", ""):
         return _show(request, "The two new passwords differ", "again")
     if not _knows_password(request, present):
-        return _show(request, "This is not your present password", "present")
+        return _show(request, "This is not your current password", "present")
     try:
         people.change_password(
             person=request.person,
