@@ -1,5 +1,6 @@
 """The words of transcripts: marked texts, JSON as a tree, spans of time. All is escaped text."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import template
@@ -13,7 +14,9 @@ from memory_app.console import marking, page, times, trees
 from memory_app.console.sought import NOTHING, Asked
 from memory_app.console.visible import visible
 from memory_app.folding import Needle
-from memory_app.moments import DAY, NEVER, SECOND, to_rfc3339
+from memory_app.moments import DAY, NEVER, SECOND, process_clock, to_rfc3339
+from memory_app.operations.rights import Person
+from memory_app.operations.viewing import Place
 
 register = template.Library()
 
@@ -36,6 +39,37 @@ def branch_address(context: Context, part: str) -> str:
     """Return where the rest of a part of a session is to be had."""
     asked: Asked | None = context.get("asked")
     return (asked.sought if asked else NOTHING).branch(context["session"].uid, part)
+
+
+@register.simple_tag(takes_context=True)
+def closes(context: Context, places: Place | Sequence[Place]) -> SafeString:
+    """Let a page that shows content ask anew when the reason for which it is open has run out.
+
+    For browsers without JavaScript; the others are told by `open_until`.
+    """
+    left = _left_open(context["person"], places)
+    if left is None:
+        return SafeString("")
+    return format_html('<noscript><meta http-equiv="refresh" content="{}"></noscript>', left[1])
+
+
+@register.simple_tag(takes_context=True)
+def open_until(context: Context, places: Place | Sequence[Place]) -> SafeString:
+    """Say until when content is open to the person, where that ends; the page closes then."""
+    left = _left_open(context["person"], places)
+    if left is None:
+        return SafeString("")
+    end, seconds = left
+    return format_html('<span data-closes="{}"> · open to you until {}</span>', seconds, clock(end))
+
+
+def _left_open(person: Person, places: Place | Sequence[Place]) -> tuple[int, int] | None:
+    """Return when the first of the namespaces closes, and in how many seconds it surely has."""
+    names = [one.name for one in ([places] if isinstance(places, Place) else places)]
+    ends = [person.open_until[name] for name in names if name in person.open_until]
+    if not ends:
+        return None
+    return min(ends), max(0, min(ends) - process_clock()) // SECOND + 2
 
 
 @register.filter

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from memory_app import moments
 from memory_app.errors import Invalid, NotFound, PreviewStale
@@ -18,6 +18,7 @@ from memory_app.operations.keys import Caller
 from memory_app.operations.receipts import Act, ReceiptView, open_receipt, read_receipt
 from memory_app.operations.rights import Person, Right
 from memory_app.storage import Database, engine
+from memory_app.storage.statements import HELD
 
 Actor = Person | Caller
 
@@ -48,6 +49,11 @@ class PreviewView:
     def is_large(self) -> bool:
         """Tell whether its purge waits for cleanup, and can be cancelled until then."""
         return self.sessions > MOST_SESSIONS_AT_ONCE or self.messages > MOST_MESSAGES_AT_ONCE
+
+    @property
+    def going(self) -> int:
+        """Return how many a purge would remove: all but those that are held."""
+        return self.sessions - self.held
 
 
 def preview(
@@ -180,6 +186,41 @@ def _read(
         wanted=read_filter(row[7]),
         valid_until=row[8] + VALID_FOR,
     )
+
+
+class Spared(NamedTuple):
+    """A session of a set that a purge would leave; without a hold it was just let go."""
+
+    uid: str
+    session_id: str
+    until: int | None
+
+
+def find_spared(
+    *, actor: Actor, preview: PreviewView, limit: int, now: int | None = None
+) -> Sequence[Spared]:
+    """Return the first sessions of a preview that a purge would leave, by their ids.
+
+    `until` is when those may be purged whose last hold was released less than a day ago. Of a large
+    set none are looked for.
+    """
+    if not preview.held or preview.is_large:
+        return []
+    require_right(actor, preview.namespace, Right.PURGE)
+
+    def work(db: Database) -> list[Spared]:
+        rows = db.rows(_SPARED, (preview.token, now or db.now(), limit))
+        return [Spared(uid, name, None if held else until) for uid, name, until, held in rows]
+
+    return engine().read(work)
+
+
+_SPARED: Final = (
+    f"SELECT s.uid, s.session_id, s.purge_not_before, CASE WHEN {HELD} THEN 1 ELSE 0 END"
+    " FROM previewed_session p JOIN agent_session s ON s.id = p.number"
+    f" WHERE p.preview_id = %s AND ({HELD} OR s.purge_not_before > %s)"
+    " ORDER BY s.session_id, s.id LIMIT %s"
+)
 
 
 def execute(

@@ -180,6 +180,20 @@
     leaving = setTimeout(() => document.body.dispatchEvent(new CustomEvent("console:idle")), wait * 1000);
   }
 
+  let closing = 0;
+
+  // Content that is open for a while is taken away when that is over, and the page asks anew.
+  function watchClosing() {
+    const open = find("[data-closes]:not([data-watched])");
+    if (!open) return;
+    open.dataset.watched = "";
+    clearTimeout(closing);
+    closing = setTimeout(() => {
+      find("#main").replaceChildren();
+      location.replace(location.pathname + location.search);
+    }, Number(open.dataset.closes) * 1000);
+  }
+
   // Either the text is in the button, or it is what the page shows of something.
   function copiedBy({ dataset }) {
     if (dataset.copy !== undefined) return dataset.copy;
@@ -460,6 +474,7 @@
     ageToasts();
     refreshTimes();
     watchIdle();
+    watchClosing();
     if (follows !== null) follow(follows);
     const { ctx } = event.detail;
     if (ctx?.sourceElement?.matches?.("[data-once]")) dropToast(ctx.sourceElement.closest(".toast"));
@@ -537,6 +552,7 @@
   ageToasts();
   refreshTimes();
   watchIdle();
+  watchClosing();
   openLink();
   // The match that is looked at; a link to a message says itself where to go.
   if (!location.hash) showMatch();

@@ -4,7 +4,9 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from memory_app.models import Namespace
+from memory_app import moments
+from memory_app.models import Namespace, StatedReason
+from memory_app.moments import SECOND
 from tests.browser.conftest import admit
 from tests.console.scenes import scene
 from tests.factories import make_caller
@@ -28,6 +30,18 @@ def walk(page: Page, url: str) -> None:
     expect(page.locator("#m-1 .words")).to_have_text("WordsOfAnn")
     page.goto(f"{url}/sessions/")
     expect(page.get_by_text("RefundOfAnn")).to_have_count(0)
+    page.goto(f"{url}/sessions/{uid}/")
+    expect(page.get_by_text("open to you until")).to_be_visible()
+    # A moment before its 15 minutes are over.
+    StatedReason.objects.update(open_until=moments.process_clock() + SECOND)
+    page.goto(f"{url}/sessions/{uid}/messages/1/")
+    expect(page.locator(".words")).to_have_text("WordsOfAnn")
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "support asks why its content is opened", timeout=10_000
+    )
+    page.get_by_role("link", name="Cancel").click()
+    expect(page.get_by_role("heading", name="Its content is closed")).to_be_visible()
+    expect(page.get_by_text("WordsOfAnn")).to_have_count(0)
 
 
 def test_a_reason_opens_the_content(page: Page, live_server: Any, problems: list[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from memory_app import moments
 from memory_app.models import AgentSession, HoldKind, LegalHold
 from memory_app.moments import DAY
 from memory_app.operations.holding import HoldView, NewHold, place_hold, release_hold
@@ -210,10 +211,44 @@ def test_a_purge_shows_and_leaves_what_is_held(agent: Caller, olga: Client) -> N
     uids = list(AgentSession.objects.values_list("uid", flat=True))
     hold()
     token = ask_to_purge(olga, *uids)
-    assert re.search(r"<b>1</b><span>on hold, will stay", olga.get(f"/purges/{token}/").text)
-    answer = olga.post(f"/purges/{token}/", {"typed": "purge 2", "reason": "Old"}, follow=True)
+    text = olga.get(f"/purges/{token}/").text
+    assert re.search(r"<b>1</b><span>on hold, will stay", text)
+    assert "Purge 1 session for good?" in text
+    assert re.search(rf'On hold</dt><dd><a [^>]*href="/sessions/{uid}/"[^>]*>org-1/ann<', text)
+    answer = olga.post(f"/purges/{token}/", {"typed": "purge 1", "reason": "Old"}, follow=True)
     assert re.search(r"<b>1</b><span>on hold, stayed", answer.text)
     assert AgentSession.objects.get().uid == uid
+
+
+def test_nothing_is_asked_to_confirm_when_all_is_held(agent: Caller, olga: Client) -> None:
+    uid = scene(agent)
+    placed = hold()
+    text = olga.get(f"/purges/{ask_to_purge(olga, uid)}/").text
+    assert "It cannot be purged now" in text
+    assert "to confirm" not in text
+    release_hold(hold_id=placed.id, reason="Settled")
+    text = olga.get(f"/purges/{ask_to_purge(olga, uid)}/").text
+    assert "It cannot be purged now" in text
+    assert "released, kept until" in text
+
+
+def test_the_page_of_a_held_session_says_why_it_cannot_be_purged(
+    agent: Caller, olga: Client
+) -> None:
+    uid = scene(agent)
+    assert "Purge…" in olga.get(f"/sessions/{uid}/").text
+    placed = hold()
+
+    def refusal() -> str:
+        text = olga.get(f"/sessions/{uid}/").text
+        assert ("Purge…" in text, 'href="#spared"' in text) == (False, True)
+        return text.split('id="spared"')[1].split("</div>")[0]
+
+    assert "Nothing of it is removed or overwritten" in refusal()
+    release_hold(hold_id=placed.id, reason="Settled")
+    assert "It can be purged from" in refusal()
+    AgentSession.objects.update(purge_not_before=moments.process_clock() - 1)
+    assert "Purge…" in olga.get(f"/sessions/{uid}/").text
 
 
 def test_a_hold_of_another_namespace_is_not_shown(agent: Caller) -> None:

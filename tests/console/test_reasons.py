@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from memory_app.models import AuditEntry, Namespace, StatedReason
+from memory_app.operations.indexing import index_pending
 from tests.console.scenes import PART, SECRETS, person, scene
 from tests.factories import make_caller
 
@@ -88,6 +89,46 @@ def test_a_list_by_metadata_asks_at_its_own_address(petra: Client) -> None:
     assert "support asks why its content is opened" in asked
     assert give(petra, there) == there
     assert "org-1/ann" in petra.get(there).text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "out"),
+    [
+        ("/sessions/{uid}/messages/1/", "/sessions/{uid}/"),
+        ("/search/sch_0123456789abcdef0123456789abcdef/", "/search/"),
+        ("/sessions/?kept=sch_0123456789abcdef0123456789abcdef", "/sessions/"),
+        ("/nowhere", "/"),
+    ],
+)
+def test_who_gives_no_reason_leaves_by_a_link(
+    petra: Client, uid: str, wanted: str, out: str
+) -> None:
+    text = petra.get("/reasons/", {"namespace": "support", "next": wanted.format(uid=uid)}).text
+    assert f'<a class="btn" href="{out.format(uid=uid)}">Cancel</a>' in text
+
+
+@pytest.mark.parametrize("path", ["", "messages/1/", "states/", "branch/?in=state"])
+def test_a_page_that_shows_content_closes_with_its_reason(
+    petra: Client, uid: str, path: str
+) -> None:
+    assert "http-equiv" not in petra.get(f"/sessions/{uid}/{path}", follow=True).text
+    give(petra, "/sessions/")
+    text = petra.get(f"/sessions/{uid}/{path}").text
+    seconds = re.findall(r'(?:data-closes|http-equiv="refresh" content)="(\d+)"', text)
+    assert [890 < int(one) <= 902 for one in seconds] == [True, True]
+    assert "open to you until" in text
+    assert "<noscript>" in text.split("</head>")[0]
+
+
+def test_what_was_found_closes_with_its_reason(petra: Client, uid: str) -> None:
+    index_pending()
+    give(petra, "/search/")
+    there = petra.post("/search/", {"q": "WordsOfAnn"})["Location"]
+    text = petra.get(there).text
+    assert "<mark>WordsOfAnn</mark>" in text
+    assert text.count("data-closes=") == text.count('http-equiv="refresh"') == 1
+    part = petra.post("/search/", {"q": "WordsOfAnn"}, headers=PART).text
+    assert "data-closes=" in part
 
 
 def test_no_reason_is_said_beside_the_field(petra: Client, uid: str) -> None:

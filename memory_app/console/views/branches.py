@@ -13,6 +13,7 @@ from memory_app.errors import NotFound
 from memory_app.operations import revealing, viewing
 from memory_app.operations.rights import Person, Right
 from memory_app.operations.unfolding import Number, open_value
+from memory_app.operations.viewing import Place
 
 _PART: Final = re.compile(r"state|metadata|(?P<seq>[1-9][0-9]{0,9})\.(?:[wtc][0-9]{1,4}|s)")
 _PATH: Final = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,8}){0,99}")
@@ -24,7 +25,7 @@ def branch(request: HttpRequest, uid: str) -> HttpResponse:
     person: Person = request.person  # type: ignore[attr-defined]
     part, path, after = _read(request)
     looked_for = sought.read(person, request.GET.get("find", ""))
-    session, seq, value = _find_part(person, uid, part)
+    session, place, seq, value = _find_part(person, uid, part)
     try:
         value = find_branch(value, path)
     except LookupError:
@@ -37,7 +38,14 @@ def branch(request: HttpRequest, uid: str) -> HttpResponse:
         shown = writer.children(value, path, after)
     else:
         shown = writer.leaf(value, path)
-    context = {"session": session, "seq": seq, "part": part, "shown": shown, "is_text": is_text}
+    context = {
+        "session": session,
+        "place": place,
+        "seq": seq,
+        "part": part,
+        "shown": shown,
+        "is_text": is_text,
+    }
     return page.render(
         request,
         page="console/sessions/branch.html",
@@ -55,8 +63,8 @@ def _read(request: HttpRequest) -> tuple[str, Path, int]:
     return part, tuple(map(int, path.split("."))) if path else (), int(after)
 
 
-def _find_part(person: Person, uid: str, part: str) -> tuple[Any, int | None, Any]:
-    """Return the session, the place of the message if it is one's, and the value."""
+def _find_part(person: Person, uid: str, part: str) -> tuple[Any, Place, int | None, Any]:
+    """Return the session, where it is, the place of the message if it is one's, and the value."""
     named = _PART.fullmatch(part)
     assert named is not None, "it was read"
     if named["seq"]:
@@ -64,10 +72,10 @@ def _find_part(person: Person, uid: str, part: str) -> tuple[Any, int | None, An
         parts = turn(revealed.event).parts()
         if part not in parts:
             raise NotFound("there is no such part of the message")
-        return revealed.session, int(named["seq"]), parts[part]
+        return revealed.session, revealed.place, int(named["seq"]), parts[part]
     view = viewing.view_session(person=person, uid=uid)
     person.require(Right.READ_CONTENT, view.place.name)
     text = view.session.state if part == "state" else view.session.metadata
     if text is None:
         raise NotFound("the session has none")
-    return view.session, None, open_value(text)
+    return view.session, view.place, None, open_value(text)

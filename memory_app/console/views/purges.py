@@ -15,6 +15,8 @@ from memory_app.operations.rights import Person, Right
 
 # How long a request works on a purge; cleanup goes on with what is then left.
 _SECONDS = 8.0
+# How many of the sessions that are held are named.
+_NAMED = 5
 
 
 @require_GET
@@ -151,7 +153,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 def phrase(preview: PreviewView) -> str:
     """Return what a person types to confirm a purge."""
-    return f"purge {preview.sessions:,}"
+    return f"purge {preview.going:,}"
 
 
 def _problems(preview: PreviewView, typed: str, reason: str) -> dict[str, str]:
@@ -169,8 +171,10 @@ def _problems(preview: PreviewView, typed: str, reason: str) -> dict[str, str]:
 def _form(
     request: HttpRequest, preview: PreviewView, problems: dict[str, str] | None = None
 ) -> HttpResponse:
+    person: Person = request.person  # type: ignore[attr-defined]
     context = {
         "preview": preview,
+        "spared": previewing.find_spared(actor=person, preview=preview, limit=_NAMED),
         "phrase": phrase(preview),
         "words": filters.words(preview.wanted, preview.namespace),
         "problems": problems or {},

@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.views.decorators.http import require_http_methods
 
 from memory_app.console import page
@@ -35,6 +35,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     context = {
         "namespace": namespace,
         "back": back,
+        "way_out": _way_out(back),
         "problem": problem,
         "reason": request.POST.get("reason", ""),
     }
@@ -44,3 +45,14 @@ def ask(request: HttpRequest) -> HttpResponse:
         context=context,
         status=422 if problem else 200,
     )
+
+
+def _way_out(wanted: str) -> str:
+    """Return where one goes who gives no reason: near what was wanted, and open without one."""
+    try:
+        found = resolve(wanted.partition("?")[0])
+    except Resolver404:
+        return reverse("console:home")
+    if "uid" in found.kwargs:
+        return reverse("console:session", args=[found.kwargs["uid"]])
+    return reverse("console:search" if found.url_name == "searched" else "console:sessions")

@@ -124,6 +124,7 @@ def _facts(person: Person, view: SessionView, asked: Asked, here: str) -> dict[s
     namesakes = tracing.find_namesakes(person=person, uid=shown.uid)
     return {
         "holds": holds,
+        "spared": bool(holds) or shown.purge_not_before > view.now,
         "status": status,
         "is_ending": status == "active" and shown.expires_at - view.now < filters.HOUR * 24,
         "restorable": status == "expired" and shown.purge_after > view.now,
@@ -133,7 +134,6 @@ def _facts(person: Person, view: SessionView, asked: Asked, here: str) -> dict[s
         # Where only a reason is missing, the act itself asks for it.
         "may": {str(right): person.holds(right, name) for right in _RIGHTS},
         "lacks_reason": person.lacks_reason(Right.READ_CONTENT, name),
-        "open_until": person.open_until.get(name),
         "state": None if shown.state is None else open_value(shown.state),
         "metadata": None if shown.metadata is None else open_value(shown.metadata),
         "hold_query": urlencode(
