@@ -4,6 +4,9 @@
 standard error says what was left out.
 """
 
+import signal
+import sys
+import threading
 from argparse import ArgumentTypeError
 from typing import Any, ClassVar
 
@@ -64,6 +67,21 @@ def _sentence(refusal: Refusal) -> str:
     faults = refusal.faults if isinstance(refusal, Invalid) else ()
     more = [fault.detail for fault in faults if fault.detail != refusal.detail]
     return "; ".join([refusal.detail, *more])
+
+
+def asked_to_stop(*, attached: bool) -> threading.Event:
+    """Return what is set by SIGTERM or Ctrl-C; when attached, also by the end of standard input."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if attached:
+        threading.Thread(target=_wait_for_the_end, args=(stop,), daemon=True).start()
+    return stop
+
+
+def _wait_for_the_end(stop: threading.Event) -> None:
+    sys.stdin.read()
+    stop.set()
 
 
 def duration(text: str) -> int:

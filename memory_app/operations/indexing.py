@@ -7,7 +7,7 @@ batches, off the path of whoever adds them. A process that is killed leaves the 
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -16,7 +16,6 @@ from memory_app.errors import Refusal
 from memory_app.models.message import SEQ_BITS
 from memory_app.operations.wording import words_of
 from memory_app.storage import Database, engine, search_index
-from memory_app.storage.engine import Row
 from memory_app.storage.pending import (
     Turn,
     exclude_removals,
@@ -26,7 +25,7 @@ from memory_app.storage.pending import (
     take_bulk_back,
 )
 from memory_app.storage.search import Document
-from memory_app.words import VERSION, runs
+from memory_app.words import VERSION
 
 logger = logging.getLogger("lethe.search")
 
@@ -54,15 +53,12 @@ def index_pending(*, seconds: float | None = None) -> int:
 
 
 def keep_indexed(stop: threading.Event | None = None) -> None:
-    """Index what is added, for as long as this process serves."""
+    """Index what is added, until told to stop; what waits is looked for five times a second."""
     stopped = stop or threading.Event()
-    # Made at the first text that is not ASCII, which should not be a search.
-    list(runs("é"))
     while not stopped.is_set():
         try:
             done = index_step()
-            # All that waits may be somebody's who removes it just now.
-            pause = 0.0 if done and done.turns else PAUSE
+            pause = 0.0 if done and done.goes_on else PAUSE
         except Refusal:
             pause = _AFTER_TROUBLE
         except Exception as problem:
@@ -74,10 +70,14 @@ def keep_indexed(stop: threading.Event | None = None) -> None:
 
 
 class Batch(NamedTuple):
-    """What was taken from the queue: how many messages, and how many turns of the queue."""
+    """How many messages were indexed, and whether others waited that found no place in the batch.
+
+    After one that had place for all, those of the next moment are gathered: to index them one by
+    one took three times the CPU, and the writers' lock as often.
+    """
 
     messages: int
-    turns: int
+    goes_on: bool
 
 
 def index_step() -> Batch | None:
@@ -90,10 +90,12 @@ def index_step() -> Batch | None:
             return None
         if rebuilds:
             engine().write(_queue_more)
-        turns, read = engine().read(_read_batch)
+        turns, read, more = engine().read(_read_batch)
         if not turns:
-            return Batch(0, 0)
-        return engine().write(lambda db: _write_batch(db, turns, read))
+            return Batch(0, False)
+        count, taken = engine().write(lambda db: _write_batch(db, turns, read))
+        # All that waits may be somebody's who removes it just now.
+        return Batch(count, (more or rebuilds) and taken > 0)
 
 
 def _look(db: Database) -> tuple[bool, bool]:
@@ -160,45 +162,88 @@ class _Read(NamedTuple):
     document: Document
 
 
-def _read_batch(db: Database) -> tuple[list[Turn], list[_Read]]:
-    """Read what waits longest, and make its words outside of any lock."""
+class _Chosen(NamedTuple):
+    """A message to index: the turn of its queue, its number in the index, and its namespace."""
+
+    turn: int
+    docid: int
+    namespace_id: int
+
+
+def _read_batch(db: Database) -> tuple[list[Turn], list[_Read], bool]:
+    """Read what waits longest, and make its words outside of any lock; tell whether more waits."""
     waiting = db.rows(
-        "SELECT p.id, p.number, p.first, p.last, p.base, s.namespace_id FROM search_pending p"
-        " LEFT JOIN agent_session s ON s.id = p.number ORDER BY p.bulk, p.id LIMIT %s",
+        "SELECT p.id, p.number, p.first, p.last, p.base, s.namespace_id FROM"
+        " (SELECT * FROM search_pending ORDER BY bulk, id LIMIT %s) p"
+        " LEFT JOIN agent_session s ON s.id = p.number ORDER BY p.bulk, p.id",
         (BATCH,),
     )
+    # Most lines are of one message: looked up all at once, not each with a statement of its own.
+    alone = [
+        (number << SEQ_BITS) + first for _, number, first, last, *_ in waiting if first == last
+    ]
+    sizes: dict[int, int] = dict(db.rows(_SIZES, (db.array(alone),)))
     turns: list[Turn] = []
-    read: dict[int, _Read] = {}
+    chosen: dict[int, _Chosen] = {}
     size = 0
     for turn, number, first, last, base, namespace in waiting:
-        left = BATCH - len(read)
+        left = BATCH - len(chosen)
         if left <= 0 or size > _BYTES:
             break
         reached = last
-        for key, role, payload, size_bytes in _messages(db, number, first, last, left):
-            words = words_of(payload, number, role)
+        for key, size_bytes in _places(db, sizes, number, first, last, left):
             docid = 0 if base is None else base + (key & conf.MAX_SEQ)
-            read[key] = _Read(turn, Document(docid, key, namespace, words))
+            chosen[key] = _Chosen(turn, docid, namespace)
             size += size_bytes
             left -= 1
             if left == 0 or size > _BYTES:
                 reached = key & conf.MAX_SEQ
                 break
         turns.append(Turn(turn, number, first, last, reached, base))
-    return turns, list(read.values())
+    in_part = bool(turns) and turns[-1].reached < turns[-1].last
+    more = in_part or len(turns) < len(waiting) or len(waiting) == BATCH
+    return turns, _documents(db, chosen), more
 
 
-def _messages(db: Database, number: int, first: int, last: int, limit: int) -> Iterator[Row]:
+_SIZES: Final = "SELECT m.id, m.size_bytes FROM message m WHERE m.id {among}"
+
+
+def _places(
+    db: Database, sizes: dict[int, int], number: int, first: int, last: int, limit: int
+) -> Iterable[tuple[int, int]]:
+    """Return the first messages of those places, and their sizes."""
     start = number << SEQ_BITS
-    return db.cursor(
-        "SELECT m.id, m.role, m.payload, m.size_bytes FROM message m"
-        " WHERE m.id >= %s AND m.id <= %s ORDER BY m.id LIMIT %s",
+    if first == last:
+        size = sizes.get(start + first)
+        return [] if size is None else [(start + first, size)]
+    return db.rows(
+        "SELECT m.id, m.size_bytes FROM message m WHERE m.id >= %s AND m.id <= %s"
+        " ORDER BY m.id LIMIT %s",
         (start + first, start + last, limit),
     )
 
 
-def _write_batch(db: Database, turns: Sequence[Turn], read: Sequence[_Read]) -> Batch:
-    """Write what is still to be written: places that were touched meanwhile have another turn."""
+def _documents(db: Database, chosen: dict[int, _Chosen]) -> list[_Read]:
+    """Read messages and make their words; those that wait longest come first."""
+    words = {
+        key: words_of(payload, key >> SEQ_BITS, role)
+        for key, role, payload in db.cursor(_PAYLOADS, (db.array(list(chosen)),))
+    }
+    return [
+        _Read(one.turn, Document(one.docid, key, one.namespace_id, words[key]))
+        for key, one in chosen.items()
+        if key in words
+    ]
+
+
+_PAYLOADS: Final = "SELECT m.id, m.role, m.payload FROM message m WHERE m.id {among}"
+
+
+def _write_batch(db: Database, turns: Sequence[Turn], read: Sequence[_Read]) -> tuple[int, int]:
+    """Write what is still to be written: places that were touched meanwhile have another turn.
+
+    Returns how many messages, and turns, that were.
+    """
     taken = take(db, turns)
     ready = [one.document for one in read if one.turn in taken]
     known = _numbers(db, [one.message_key for one in ready])
@@ -213,26 +258,17 @@ def _write_batch(db: Database, turns: Sequence[Turn], read: Sequence[_Read]) -> 
             following = docid = following + 1
         placed.append(one._replace(docid=docid))
     search_index().put(db, placed)
-    return Batch(len(placed), len(taken))
-
-
-_AT_ONCE: Final = 500
+    return len(placed), len(taken)
 
 
 def _numbers(db: Database, keys: Sequence[int]) -> dict[int, int]:
     """Return the numbers of messages that are in the index already: they keep their age."""
-    found: dict[int, int] = {}
-    for start in range(0, len(keys), _AT_ONCE):
-        some = keys[start : start + _AT_ONCE]
-        marks = ", ".join(["%s"] * len(some))
-        found.update(
-            (key, docid)
-            for key, docid in db.rows(
-                f"SELECT message_key, docid FROM search_document WHERE message_key IN ({marks})",
-                some,
-            )
+    return dict(
+        db.rows(
+            "SELECT d.message_key, d.docid FROM search_document d WHERE d.message_key {among}",
+            (db.array(keys),),
         )
-    return found
+    )
 
 
 def reindex_message(db: Database, key: int, namespace_id: int, payload: str, role: str) -> None:

@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from memory_app.models.message import SEQ_BITS
-from memory_app.operations.indexing import begin_rebuild, index_standing, index_step
+from memory_app.operations.indexing import (
+    begin_rebuild,
+    index_standing,
+    index_step,
+    is_rebuilding,
+)
 from memory_app.operations.pacing import Pace
 from memory_app.operations.wording import words_of
 from memory_app.storage import Database, engine, search_index
 from memory_app.storage.pending import exclude_removals
 from memory_app.storage.search import Document
+from memory_app.words import VERSION
 
 # Told how many messages were looked at, and of how many.
 Progress = Callable[[int, int], None]
@@ -34,16 +40,20 @@ class VerifiedIndex:
     wrong: int = 0
     sound: bool = True
     rebuilding: bool = False
+    outdated: bool = False
 
     @property
     def is_true(self) -> bool:
-        """Tell whether the index holds what is stored, nothing else, and lacks what waits only."""
-        return self.sound and not (self.missing or self.orphaned or self.wrong or self.rebuilding)
+        """Tell whether the index holds what is stored, nothing else, and lacks what waits only.
+
+        So it is before anything was indexed, and while a rebuild goes on that only repeats.
+        """
+        return self.sound and not (self.missing or self.orphaned or self.wrong or self.outdated)
 
 
 def verify_index(*, progress: Progress | None = None, sample: int = SAMPLE) -> VerifiedIndex:
     """Compare the index with the messages: each has its words there, and nothing else has."""
-    done = VerifiedIndex(rebuilding=engine().read(index_standing).rebuilding)
+    done = engine().read(_begin)
     total, last = engine().read(_extent)
     every = max(total // max(sample, 1), 1)
     at = 0
@@ -54,6 +64,13 @@ def verify_index(*, progress: Progress | None = None, sample: int = SAMPLE) -> V
             progress(done.messages, total)
     done.sound = engine().read(lambda db: search_index().is_sound(db))
     return done
+
+
+def _begin(db: Database) -> VerifiedIndex:
+    row = db.row("SELECT version FROM search_state WHERE id = 1")
+    if row is None:
+        return VerifiedIndex()
+    return VerifiedIndex(rebuilding=is_rebuilding(db), outdated=row[0] != VERSION)
 
 
 def _extent(db: Database) -> tuple[int, int]:
@@ -110,18 +127,37 @@ def _is_right(db: Database, key: int, docid: int) -> bool:
 def rebuild_index(*, progress: Progress | None = None) -> int:
     """Make the words of all messages anew, newest sessions first; return how many there were.
 
-    What is added meanwhile comes first. It can be killed at any moment: a process that serves goes
-    on with it, and so does the same command.
+    What is added meanwhile comes first. It can be killed at any moment: the process that indexes
+    beside a server goes on with it, and so does the same command.
     """
     _mend()
     engine().write(begin_rebuild)
     total, _ = engine().read(_extent)
+    _follow(lambda: engine().read(_left), total, progress)
+    return total
+
+
+def index_waiting(*, progress: Progress | None = None) -> int:
+    """Index what waits at this moment, a rebuild that has begun included; return how many."""
+    row = engine().read(lambda db: db.row("SELECT coalesce(max(id), 0) FROM search_pending"))
+    newest = row[0] if row else 0
+
+    def left() -> int:
+        return engine().read(lambda db: _left(db, newest))
+
+    total = left()
+    _follow(left, total, progress)
+    return total
+
+
+def _follow(count_left: Callable[[], int], total: int, progress: Progress | None) -> None:
+    """Index, or watch another process that does, until nothing is left."""
     while True:
-        left = engine().read(_left)
+        left = count_left()
         if progress is not None:
             progress(max(total - left, 0), total)
         if not left and not engine().read(index_standing).rebuilding:
-            return total
+            return
         until = time.monotonic() + 1
         while time.monotonic() < until:
             if not index_step():
@@ -158,11 +194,13 @@ _ORPHANED: Final = (
 )
 
 
-def _left(db: Database) -> int:
-    """Count the messages that a rebuild has not come to."""
+def _left(db: Database, newest: int = 0) -> int:
+    """Count the messages that a rebuild has not come to, and those that wait up to some line."""
     row = db.row(
-        "SELECT (SELECT coalesce(sum(last - first + 1), 0) FROM search_pending WHERE bulk)"
+        "SELECT (SELECT coalesce(sum(last - first + 1), 0) FROM search_pending"
+        " WHERE bulk OR id <= %s)"
         " + (SELECT coalesce(sum(s.message_count), 0) FROM agent_session s, search_state t"
-        " WHERE s.id < t.below)"
+        " WHERE s.id < t.below)",
+        (newest,),
     )
     return int(row[0]) if row else 0

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from multiprocessing import parent_process
@@ -27,8 +27,9 @@ import memory_app.measuring  # noqa: F401
 from memory_app.errors import Refusal
 from memory_app.serving import spool, static_files
 from memory_app.serving.bridge import Bridge
-from memory_app.serving.cleaner import Cleaner
+from memory_app.serving.companion import Companion
 from memory_app.serving.uploads import Limits
+from memory_app.words import prepare
 
 # SQLite's writers are committed in groups of those that wait, so there are more threads than cores
 # (docs/server.md has the numbers for 8, 16 and 24).
@@ -51,12 +52,11 @@ def serve(
     workers: int = 1,
     threads: int = THREADS,
     limits: Limits | None = None,
-    cleans_up: bool = False,
-    beside: Callable[[], None] | None = None,
+    beside: Sequence[Sequence[str]] = (),
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let requests in flight finish. Raises CannotServe.
 
-    `beside` is what each process does on a thread of its own for as long as it serves.
+    `beside` are the commands of `manage.py` that run meanwhile, each in a process of its own.
     """
     host, port = parse_bind(bind)
     _require_free(host, port, bind)
@@ -88,19 +88,17 @@ def serve(
     )
     server.on_startup(lambda: print(f"Lethe listens on http://{bind}", flush=True))  # noqa: T201
     server.on_shutdown(spool.folder.close)
-    if cleans_up:
-        cleaner = Cleaner()
-        server.on_startup(cleaner.start)
-        server.on_shutdown(cleaner.stop)
+    for companion in map(Companion, beside):
+        server.on_startup(companion.start)
+        server.on_shutdown(companion.stop)
     bridge = partial(Bridge, threads=threads, multiprocess=workers > 1, limits=limits or Limits())
-    loader: Callable[..., Any] = partial(_load, bridge, beside)
+    loader: Callable[..., Any] = partial(_load, bridge)
     server.serve(target_loader=loader, wrap_loader=False)
 
 
-def _load(bridge: Callable[[], Bridge], beside: Callable[[], None] | None) -> Any:
+def _load(bridge: Callable[[], Bridge]) -> Any:
     """Make the application, in a process that serves."""
-    if beside is not None:
-        threading.Thread(target=beside, name="beside", daemon=True).start()
+    threading.Thread(target=prepare, name="words", daemon=True).start()
     threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
     return bridge()
 

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from memory_app.models import Message, SearchDocument, SearchPending, SearchState
-from memory_app.operations import indexing, removing
+from memory_app.operations import indexing, rebuilding, removing
 from memory_app.operations.indexing import index_pending, index_step
 from memory_app.operations.keys import Caller
 from memory_app.operations.rebuilding import rebuild_index, verify_index
@@ -89,6 +89,40 @@ def test_what_is_new_comes_before_what_is_made_anew(
     assert index_step() is not None
     assert "new" in found(ann, "word")
     assert indexing.index_standing(engine().database()).rebuilding
+
+
+def test_what_was_imported_and_never_indexed_waits_and_is_no_fault(ann: Caller) -> None:
+    make_session(ann, "a", "one", "two")
+    SearchPending.objects.update(bulk=True)
+    assert "2 messages: 0 missing in the index, 2 waiting for it" in run("--verify")
+    out = io.StringIO()
+    call_command("index_messages", stdout=out)
+    assert out.getvalue() == "2 messages were indexed\n"
+    assert found(ann, "two") == ["a"]
+    assert "2 messages: 0 missing in the index, 0 waiting for it" in run("--verify")
+
+
+def test_a_check_says_that_words_are_of_another_version(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_session(ann, "a", "word")
+    index_pending()
+    monkeypatch.setattr(rebuilding, "VERSION", "2/another")
+    with pytest.raises(CommandError) as problem:
+        run("--verify")
+    assert problem.value.returncode == 3
+
+
+def test_a_batch_says_whether_others_found_no_place_in_it(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "BATCH", 3)
+    index_pending()
+    make_session(ann, "a", "one", "two", "three", "four")
+    make_session(ann, "b", "five")
+    assert index_step() == (3, True)
+    assert index_step() == (2, False)
+    assert index_step() is None
 
 
 def test_a_check_finds_what_is_missing_too_much_and_wrong(ann: Caller) -> None:

@@ -47,22 +47,24 @@ def test_everything_acknowledged_is_found_within_a_second_after_kills(
             thread.join()
     try:
         agent = Agent(url, key)
-        agent.insist(
-            "memory/add",
-            {"session_id": "last", "message": {"role": "user", "content": "the very last"}},
-            written.statuses,
-        )
-        acknowledged = time.monotonic()
-        _wait_for(lambda: _found(agent, '"the very last"') == 1)
-        taken = time.monotonic() - acknowledged
+        _wait_for(lambda: _found(agent, sent[-1]) == 1)
+        taken = sorted(_seconds_until_found(agent, n, written) for n in range(5))
         missing = [name for name in sent if _found(agent, name) != 1]
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert written.problems == []
     assert missing == []
-    assert taken < float(os.environ.get("LETHE_PROVE_FOUND_WITHIN", "5"))
+    assert taken[2] < 1, taken
     manage(installation, "rebuild_search", "--verify")
+
+
+def _seconds_until_found(agent: Agent, number: int, written: Written) -> float:
+    message = {"role": "user", "content": f"the very last {number}"}
+    agent.insist("memory/add", {"session_id": "last", "message": message}, written.statuses)
+    acknowledged = time.monotonic()
+    _wait_for(lambda: _found(agent, f'"the very last {number}"') == 1)
+    return time.monotonic() - acknowledged
 
 
 def _found(agent: Agent, query: str) -> int:

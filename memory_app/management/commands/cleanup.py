@@ -1,8 +1,6 @@
 """manage.py cleanup: enforce retention, once or again and again."""
 
 import json
-import signal
-import sys
 import threading
 import time
 from argparse import ArgumentParser, ArgumentTypeError
@@ -10,7 +8,13 @@ from contextlib import suppress
 from typing import Any, Final
 
 from memory_app.errors import Refusal, StorageFull, Unavailable
-from memory_app.management.command import DoneInPart, LetheCommand, WrongUsage, duration
+from memory_app.management.command import (
+    DoneInPart,
+    LetheCommand,
+    WrongUsage,
+    asked_to_stop,
+    duration,
+)
 from memory_app.moments import DAY, SECOND
 from memory_app.operations.cleaning import BATCH_SIZE, CleanedUp, clean_up
 from memory_app.operations.indexing import index_pending
@@ -71,11 +75,7 @@ class Command(LetheCommand):
         if every is None:
             self._run(options)
             return
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        if options["attached"]:
-            threading.Thread(target=_wait_for_the_end, args=(stop,), daemon=True).start()
+        stop = asked_to_stop(attached=options["attached"])
         while not stop.is_set():
             pause = min(every, DAY) / SECOND
             try:
@@ -94,7 +94,7 @@ class Command(LetheCommand):
             with suppress(Refusal):
                 if not options["dry_run"]:
                     finish_purges(namespace=options["namespace"], queued_only=True)
-                    # Where something else than `serve` answers, nobody else indexes.
+                    # Where neither `serve` nor `index_messages` runs, nobody else does.
                     index_pending(seconds=_LOOK_SECONDS)
 
     def _run(self, options: dict[str, Any]) -> None:
@@ -108,11 +108,6 @@ class Command(LetheCommand):
         self.stdout.write(_json(done) if options["json"] else _sentence(done))
         if options["scrub"] and not done.scrubbing.done:
             raise DoneInPart(f"not scrubbed: {done.scrubbing.waits_for or 'more is to be purged'}")
-
-
-def _wait_for_the_end(stop: threading.Event) -> None:
-    sys.stdin.read()
-    stop.set()
 
 
 def _json(done: CleanedUp) -> str:

@@ -47,6 +47,7 @@ class Command(LetheCommand):
 def _sentence(verified: VerifiedIndex) -> str:
     structure = "sound" if verified.sound else "damaged"
     rebuild = "; a rebuild is going on" if verified.rebuilding else ""
+    rebuild += "; its words are of another version" if verified.outdated else ""
     return (
         f"{verified.messages:,} messages: {verified.missing:,} missing in the index,"
         f" {verified.waiting:,} waiting for it; {verified.orphaned:,} in it that are gone;"

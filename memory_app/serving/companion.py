@@ -1,37 +1,39 @@
-"""Run the cleanup loop beside the server, in a process of its own."""
+"""Run a command of `manage.py` beside the server, in a process of its own."""
 
 import logging
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import Final
 
 logger = logging.getLogger("lethe.serving")
 
-_EVERY: Final = "5m"
 _STOP_SECONDS: Final = 20
-# How long a loop that died is left alone, doubled each time up to the longest.
-_FIRST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 300.0
-# A loop that has lived for so long died of something new.
+# How long one that died is left alone, doubled each time up to the longest.
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 60.0
+# One that has lived for so long died of something new.
 _SOUND_SECONDS: Final = 600.0
 
 
-class Cleaner:
-    """The process of `cleanup --every`; it ends with this one, however this one ends.
+class Companion:
+    """A process that lives as long as the server; it ends with this one, however this one ends.
 
     When it dies, another one takes its place: what is due must not wait for somebody to notice.
+    The command must end when its standard input does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Start the loop, and a thread that looks after it."""
-        self._process = _begin()
-        threading.Thread(target=self._look_after, name="cleaner", daemon=True).start()
+        """Start the process, and a thread that looks after it."""
+        self._process = _begin(self._command)
+        threading.Thread(target=self._look_after, name=self._command[0], daemon=True).start()
 
     def _look_after(self) -> None:
         pause = _FIRST_PAUSE
@@ -42,11 +44,11 @@ class Cleaner:
                 pause = _FIRST_PAUSE
             if self._stopping.is_set():
                 return
-            logger.error("the cleanup loop ended with status %s; it is started again", status)
+            logger.error("%s ended with status %s; it is started again", self._command[0], status)
             if self._stopping.wait(pause):
                 return
             pause = min(pause * 2, _LONGEST_PAUSE)
-            self._process = _begin()
+            self._process = _begin(self._command)
 
     def stop(self) -> None:
         """Let the batch that runs be finished, and stop."""
@@ -61,10 +63,8 @@ class Cleaner:
             self._process.kill()
 
 
-def _begin() -> "subprocess.Popen[bytes]":
-    """Start the loop. Its standard input ends when this process does, which stops it."""
+def _begin(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """Start the process. Its standard input ends when this process does."""
     return subprocess.Popen(  # noqa: S603
-        [sys.executable, sys.argv[0], "cleanup", "--every", _EVERY, "--attached"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        [sys.executable, sys.argv[0], *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
