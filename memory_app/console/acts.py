@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -139,10 +139,13 @@ class AskedLog:
     until: str = ""
     entry: str = ""
 
+    def written(self) -> dict[str, str]:
+        """Return what is asked for by its name, without what is not."""
+        return {name: value for name, value in asdict(self).items() if value}
+
     def query(self) -> str:
         """Return the canonical query string."""
-        pairs = [(name, getattr(self, name)) for name in self.__dataclass_fields__]
-        return urlencode([(name, value) for name, value in pairs if value])
+        return urlencode(self.written())
 
     def chips(self) -> list[tuple[str, str, str]]:
         """Return what is filtered by: the words, the value, and the query that leaves it out."""

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, date, datetime
 from typing import Final
 
 from django.http import QueryDict
 
-from memory_app import conf, moments
+from memory_app import conf
+from memory_app.console import times
 from memory_app.errors import Invalid
-from memory_app.moments import DAY
 from memory_app.operations.receiving import ROLES
 from memory_app.operations.scanning import MessageFilter
 
@@ -62,15 +61,15 @@ class Inquiry:
         for value in (self.tool, self.prefix, self.user):
             if len(value) > conf.MAX_ID:
                 raise Invalid.at(("q",), f"a filter has at most {conf.MAX_ID} characters")
-        until = _day("until", self.until)
+        after, before = times.days(self.since, self.until)
         return MessageFilter(
             role=self.role or None,
             tool=self.tool or None,
             prefix=self.prefix or None,
             user_id=self.user or None,
             status=self.status or "any",
-            after=_day("since", self.since),
-            before=None if until is None else until + DAY,
+            after=after,
+            before=before,
         )
 
 
@@ -80,13 +79,3 @@ def read(given: QueryDict | Mapping[str, str]) -> Inquiry:
     if any("\x00" in value for value in typed.values()):
         raise Invalid.at(("q",), "no text has a NUL in it")
     return Inquiry(**typed | {"sort": typed["sort"] or "newest"})
-
-
-def _day(name: str, text: str) -> int | None:
-    if not text:
-        return None
-    try:
-        day = date.fromisoformat(text)
-        return moments.from_datetime(datetime(day.year, day.month, day.day, tzinfo=UTC))
-    except (ValueError, OverflowError):
-        raise Invalid.at((name,), f"{name}: takes a day like 2026-01-31") from None

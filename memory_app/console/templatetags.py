@@ -6,6 +6,7 @@ from typing import Final
 import segno
 from django import template
 from django.template import Context
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html
@@ -13,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from memory_app import moments
 from memory_app.console import times
+from memory_app.console.paging import Pages
 from memory_app.moments import NEVER, SECOND
 from memory_app.operations.preferences import DEFAULTS, Preferences
 from memory_app.operations.rights import Person
@@ -87,6 +89,20 @@ def badge(state: str) -> SafeString:
     """Show a state."""
     word, drawing = STATES[state]
     return format_html('<span class="badge badge-{}">{}{}</span>', state, icon(drawing), word)
+
+
+@register.simple_block_tag
+def grid(content: str, caption: str, css: str = "") -> str:
+    """Frame the head and the body of a table, which scrolls by itself where it is too wide."""
+    return render_to_string("console/_grid.html", {"rows": content, "caption": caption, "css": css})
+
+
+@register.simple_block_tag
+def pager(content: str, pages: Pages, target: str = "") -> str:
+    """Say what a list shows, and lead to its first and to its next page; htmx swaps `target`."""
+    return render_to_string(
+        "console/_pager.html", {"words": content, "pages": pages, "target": target}
+    )
 
 
 @register.simple_tag(takes_context=True)

@@ -232,3 +232,53 @@ def test_many_sessions_take_as_many_queries_as_few(agent: Caller, petra: Client)
     for n in range(30):
         begin_session(agent, f"org-1/more-{n}", user_id="ann")
     assert asked() == few
+
+
+def test_without_a_user_id_the_people_are_listed_by_their_last_activity(petra: Client) -> None:
+    begin_session(make_caller("claims"), "c-1", user_id="zoe")
+    shown = petra.get("/subjects/").text
+    assert "2 data subjects" in shown
+    found = re.findall(r'href="/subjects/\?user_id=([^"]+)"', shown)
+    assert found == ["Ann", "ann"], "of the namespaces that Petra may see"
+    assert "/sessions/?q=user%3Aann&amp;namespace=support" in shown
+
+
+def test_a_viewer_sees_who_there_is_and_no_content_and_the_list_enters_nothing(
+    agent: Caller,
+) -> None:
+    vera = person("viewer", name="vera")
+    before = AuditEntry.objects.count()
+    shown = vera.get("/subjects/").text
+    assert "2 data subjects" in shown
+    for secret in SECRETS:
+        assert secret not in shown
+    assert AuditEntry.objects.count() == before
+    assert person("administrator", name="adam").get("/subjects/").status_code == 403
+
+
+def test_the_list_is_of_one_namespace_when_one_is_chosen(agent: Caller) -> None:
+    begin_session(make_caller("claims"), "c-1", user_id="zoe")
+    pam = person("privacy_officer", "*", "pam")
+    assert re.findall(r"user_id=(\w+)", pam.get("/subjects/?namespace=claims").text) == ["zoe"]
+    assert "3 data subjects" in pam.get("/subjects/").text
+    assert pam.get("/subjects/?namespace=none").status_code == 404
+
+
+def test_the_list_goes_on_to_its_next_page_by_address_and_in_place(
+    agent: Caller, petra: Client
+) -> None:
+    for number in range(60):
+        begin_session(agent, f"more-{number}", user_id=f"user-{number}")
+    first = petra.get("/subjects/").text
+    following = html.unescape(re.findall(r'rel="next" href="([^"]+)"', first)[0])
+    part = petra.get(following, headers=PART)
+    assert part["HX-Push-Url"] == following
+    assert "<html" not in part.text
+    met = re.findall(r"/subjects/\?user_id=([^\"]+)", first + petra.get(following).text)
+    assert len(met) == len(set(met)) == 62
+
+
+def test_where_nobody_is_the_list_says_how_people_come_to_be_there() -> None:
+    make_caller("support")
+    shown = person("viewer", name="vera").get("/subjects/").text
+    assert "Sessions are about nobody yet" in shown

@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple
 from django.contrib import messages
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from memory_app.console import acts, page
 from memory_app.console.acts import AskedLog, Words
+from memory_app.console.paging import pages
 from memory_app.errors import Invalid
 from memory_app.operations import overseeing
 from memory_app.operations.auditing import About, Entered, EntryFilter
@@ -49,14 +49,15 @@ def index(request: HttpRequest) -> HttpResponse:
     except Invalid as problem:
         return _misread(request, context, problem)
     query = asked.query()
-    following = urlencode({"cursor": found.next_cursor or ""})
     context |= {
         "asked": asked,
         "query": query,
         "chips": asked.chips(),
         "found": found,
         "rows": [entry_row(entry, found) for entry in found.items],
-        "following": f"{query}&{following}" if query else following,
+        "pages": pages(
+            "audit", asked.written(), paged=cursor, following={"cursor": found.next_cursor}
+        ),
         "fault": acts.fault(found.standing.found) if found.standing else None,
     }
     url = reverse("console:audit") + (f"?{request.GET.urlencode()}" if cursor else "")

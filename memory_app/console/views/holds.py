@@ -10,6 +10,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from memory_app.console import acts, page
+from memory_app.console.paging import pages
 from memory_app.console.tokens import Token
 from memory_app.errors import Invalid
 from memory_app.models import HoldKind
@@ -42,8 +43,12 @@ def index(request: HttpRequest) -> HttpResponse:
         "cap": COUNT_CAP,
         "released": released,
         "may_hold": any(person.may(Right.HOLD, place.name) for place in holds.places),
-        "paged": bool(request.GET.get("cursor")),
-        "following": urlencode({"cursor": holds.next_cursor or ""}),
+        "pages": pages(
+            "holds",
+            {"state": "released" if released else ""},
+            paged=request.GET.get("cursor"),
+            following={"cursor": holds.next_cursor},
+        ),
     }
     return page.render(request, page="console/holds/index.html", context=context)
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from memory_app.conf import KEY_CACHE_SECONDS
 from memory_app.console import connecting, page
+from memory_app.console.paging import pages
 from memory_app.errors import Invalid
 from memory_app.moments import DAY, NEVER
 from memory_app.operations import granting
@@ -45,15 +46,17 @@ def index(request: HttpRequest) -> HttpResponse:
         cursor=request.GET.get("cursor") or None,
     )
     asked = {"namespace": namespace, "state": "ended" if ended else ""}
-    query = {name: value for name, value in asked.items() if value}
     context = {
         "found": found,
         "namespace": namespace,
         "ended": ended,
         "in_namespace": urlencode({"namespace": namespace}) if namespace else "",
-        "query": urlencode(query),
-        "following": urlencode({**query, "cursor": found.next_cursor or ""}),
-        "paged": bool(request.GET.get("cursor")),
+        "pages": pages(
+            "keys",
+            asked,
+            paged=request.GET.get("cursor"),
+            following={"cursor": found.next_cursor},
+        ),
     }
     return page.render(request, page="console/keys/index.html", context=context)
 

@@ -10,6 +10,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods
 
 from memory_app.console import page
+from memory_app.console.paging import pages
 from memory_app.errors import Invalid
 from memory_app.operations import namespaces
 from memory_app.operations.namespaces import NamespaceChange, NamespaceView
@@ -24,8 +25,7 @@ def index(request: HttpRequest) -> HttpResponse:
     found = namespaces.list_namespaces(person=person, after=after)
     context = {
         "found": found,
-        "paged": bool(after),
-        "following": urlencode({"after": found.next_after or ""}),
+        "pages": pages("namespaces", {}, paged=after, following={"after": found.next_after}),
         "may_make": person.may(Right.MANAGE_NAMESPACES, "*"),
         "may_see_keys": person.may_anywhere(Right.MANAGE_KEYS),
     }

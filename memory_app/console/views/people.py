@@ -6,11 +6,11 @@ from typing import Any, Final
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from memory_app.console import acts, page
 from memory_app.console.middleware import ConsoleRequest
+from memory_app.console.paging import pages
 from memory_app.console.views import joining
 from memory_app.errors import Invalid
 from memory_app.models import Role
@@ -58,8 +58,7 @@ def _show_all(
     people = administering.list_people(person=person, cursor=cursor)
     context: dict[str, Any] = {
         "rows": [_row(one) for one in people.items],
-        "paged": bool(cursor),
-        "following": urlencode({"cursor": people.next_cursor}) if people.next_cursor else "",
+        "pages": pages("people", {}, paged=cursor, following={"cursor": people.next_cursor}),
         "may_invite": person.may(Right.MANAGE_PEOPLE, EVERYWHERE),
         "places": [(one, _called(one)) for one in administering.places_for(person=person)],
         "ladder": LADDER,

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from memory_app import moments
 from memory_app.console import page
+from memory_app.console.paging import pages
 from memory_app.errors import Invalid, InvalidPrefix
 from memory_app.moments import NEVER
 from memory_app.operations import foreseeing, policies
@@ -50,8 +51,12 @@ def index(request: HttpRequest) -> HttpResponse:
         ],
         "may_change": person.may_anywhere(Right.MANAGE_POLICIES) and bool(found.items),
         "being_applied": foreseeing.policies_being_applied(person=person),
-        "paged": after > ("", ""),
-        "following": urlencode({"after": namespace, "after_prefix": prefix}),
+        "pages": pages(
+            "policies",
+            {},
+            paged=after > ("", ""),
+            following={"after": namespace, "after_prefix": prefix},
+        ),
     }
     return page.render(request, page="console/policies/index.html", context=context)
 

@@ -7,6 +7,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from memory_app.console import filters, page
+from memory_app.console.paging import pages
 from memory_app.errors import Invalid, PreviewStale
 from memory_app.operations import previewing, tracking
 from memory_app.operations.intervening import Chosen
@@ -34,9 +35,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "state": state,
         "namespace": namespace,
         "states": tracking.STATES,
-        "query": urlencode(asked),
-        "following": urlencode({**asked, "cursor": found.next_cursor or ""}),
-        "cursor": cursor,
+        "pages": pages("purges", asked, paged=cursor, following={"cursor": found.next_cursor}),
         "here": urlencode({**asked, "cursor": cursor} if cursor else asked),
         "runs": any(one.state == "running" for one in found.items),
         "may_purge": person.may_anywhere(Right.PURGE),

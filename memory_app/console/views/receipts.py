@@ -4,11 +4,11 @@ import json
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from memory_app import conf
 from memory_app.console import page, times
+from memory_app.console.paging import pages
 from memory_app.errors import Invalid
 from memory_app.models import ReceiptKind
 from memory_app.operations import proving
@@ -21,24 +21,23 @@ _FIELDS: Final = ("id", "kind", "namespace", "since", "until")
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
     """Show the receipts of the namespaces that the person may see."""
-    return _list(request, "console:receipts")
+    return _list(request, "receipts")
 
 
 @require_GET
 def erasures(request: HttpRequest) -> HttpResponse:
     """Show the erasures of data subjects, with what a hold still keeps of them."""
-    return _list(request, "console:erasures", ReceiptKind.ERASURE)
+    return _list(request, "erasures", ReceiptKind.ERASURE)
 
 
 def _list(request: HttpRequest, view: str, only: str = "") -> HttpResponse:
     asked = {name: request.GET.get(name, "").strip() for name in _FIELDS}
     cursor = request.GET.get("cursor", "")
     context: dict[str, Any] = {
-        "view": view,
+        "view": f"console:{view}",
         "only": only,
         "asked": asked,
         "kinds": ReceiptKind.choices,
-        "cursor": cursor,
     }
     try:
         after, before = times.days(asked["since"], asked["until"])
@@ -56,13 +55,11 @@ def _list(request: HttpRequest, view: str, only: str = "") -> HttpResponse:
     except Invalid as problem:
         context["problem"] = problem.detail
         return page.render(request, page="console/receipts/index.html", context=context, status=422)
-    given = {name: value for name, value in asked.items() if value}
     context |= {
         "found": found,
         "rows": [(receipt, found.restricted.get(receipt.id)) for receipt in found.items],
-        "filtered": bool(given),
-        "query": urlencode(given),
-        "following": urlencode({**given, "cursor": found.next_cursor or ""}),
+        "filtered": any(asked.values()),
+        "pages": pages(view, asked, paged=cursor, following={"cursor": found.next_cursor}),
     }
     return page.render(request, page="console/receipts/index.html", context=context)
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from memory_app.console import charts, page
+from memory_app.console.paging import pages
 from memory_app.operations import running, surveying
 from memory_app.operations.rights import Person, Right
 
@@ -21,10 +22,11 @@ def index(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("before", "")
     before = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
     runs = running.list_runs(person=person, before=before)
+    older = str(runs.items[_ROWS - 1].number) if len(runs.items) > _ROWS else None
     context = {
         "runs": runs,
         "before": before,
-        "older": runs.items[_ROWS - 1].number if len(runs.items) > _ROWS else None,
+        "pages": pages("runs", {}, paged=before, following={"before": older}),
         "rows": runs.items[:_ROWS],
         "strip": charts.draw_strip(runs.items),
         "late": surveying.cleanup_is_late(person=person),

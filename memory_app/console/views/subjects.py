@@ -10,9 +10,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from memory_app import conf
 from memory_app.console import page
+from memory_app.console.paging import pages
 from memory_app.console.tokens import Token
 from memory_app.errors import Invalid
-from memory_app.operations import previewing, subjects, whereabouts
+from memory_app.operations import gathering, previewing, subjects, whereabouts
+from memory_app.operations.gathering import GatheredSubject
 from memory_app.operations.receiving import check_id
 from memory_app.operations.rights import Person
 from memory_app.operations.whereabouts import Subject, SubjectAt
@@ -24,23 +26,59 @@ _IN_MEMORY: Final = 4 * conf.MB
 
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
-    """Find a person by the exact user id, and show what there is about them."""
+    """Show what there is about the person of a user id; without one, who was active last."""
     person: Person = request.person  # type: ignore[attr-defined]
     user_id = request.GET.get("user_id", "")
     context: dict[str, Any] = {"user_id": user_id, "backup_days": conf.backup_days()}
-    if user_id:
-        try:
-            subject = whereabouts.view_subject(person=person, user_id=user_id)
-        except Invalid as problem:
-            context["problem"] = problem.detail
-        else:
-            context |= {"subject": subject, "rows": [_row(subject, at) for at in subject.places]}
+    if not user_id:
+        return _list(request, person, context)
+    try:
+        subject = whereabouts.view_subject(person=person, user_id=user_id)
+    except Invalid as problem:
+        context["problem"] = problem.detail
+    else:
+        context |= {"subject": subject, "rows": [_row(subject, at) for at in subject.places]}
     return page.render(
         request,
         page="console/subjects/index.html",
         context=context,
         status=422 if "problem" in context else 200,
     )
+
+
+def _list(request: HttpRequest, person: Person, context: dict[str, Any]) -> HttpResponse:
+    namespace, cursor = request.GET.get("namespace", ""), request.GET.get("cursor", "")
+    listed = gathering.browse_subjects(person=person, namespace=namespace, cursor=cursor or None)
+    context |= {
+        "listed": listed,
+        "namespace": namespace,
+        "several": not namespace and len(listed.places) > 1,
+        "rows": [_listed(one) for one in listed.items],
+        "most": gathering.MOST_KNOWN,
+        "cap": gathering.MOST_COUNTED,
+        "pages": pages(
+            "subjects",
+            {"namespace": namespace},
+            paged=cursor,
+            following={"cursor": listed.next_cursor},
+        ),
+    }
+    return page.render(
+        request,
+        page="console/subjects/index.html",
+        fragment="console/subjects/_list.html",
+        context=context,
+        push=request.get_full_path(),
+    )
+
+
+def _listed(one: GatheredSubject) -> dict[str, Any]:
+    token = Token("user", one.user_id).written()
+    return {
+        "subject": one,
+        "query": urlencode({"user_id": one.user_id}),
+        "sessions": urlencode({"q": token, "namespace": one.namespace}),
+    }
 
 
 def _row(subject: Subject, at: SubjectAt) -> dict[str, Any]:
