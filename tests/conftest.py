@@ -13,9 +13,9 @@ from django.test import Client
 
 from memory_app.operations.keys import forget_cached_keys
 from tests.factories import make_key
-from tests.installations import installation
+from tests.installations import installation, migrated
 
-__all__ = ["installation"]
+__all__ = ["installation", "migrated"]
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
