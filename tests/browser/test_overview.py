@@ -24,6 +24,10 @@ def test_the_overview_refreshes_and_keeps_what_one_has_open(
     expect(page.locator(".kpi .v").first).to_have_text("0")
     expect(page.get_by_role("table", name="Sessions created, expired")).to_be_visible()
     expect(page.get_by_role("link", name="All runs")).to_be_focused()
+    page.set_viewport_size({"width": 390, "height": 844})
+    top = "selector => document.querySelector(selector).getBoundingClientRect().top"
+    order = [page.evaluate(top, one) for one in (".matters", ".kpis", ".only-narrow")]
+    assert order == sorted(order), "on a phone what needs attention comes first"
     assert problems == []
 
 
