@@ -52,6 +52,24 @@ class Api:
         return answer
 
 
+# What a test asks for that has to do with a database, beside pytest-django's mark.
+_DATABASE = {"db", "transactional_db", "live_server", "migrated", "durable"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run what has nothing to do with a database once, on the process that has SQLite."""
+    if connection.vendor == "sqlite":
+        return
+    kept: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        asked = set(getattr(item, "fixturenames", ()))
+        kept[item.get_closest_marker("django_db") is not None or bool(asked & _DATABASE)].append(
+            item
+        )
+    items[:] = kept[True]
+    config.hook.pytest_deselected(items=kept[False])
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
     """Keep SQLite's test database in a file: one in memory locks tables, unlike the product's."""
