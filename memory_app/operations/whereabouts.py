@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from memory_app.operations.occurring import Occurrence, find_in_ids
 from memory_app.operations.previewing import require_right
 from memory_app.operations.receipts import ReceiptView, find_receipts, subject_digest
 from memory_app.operations.receiving import check_id
@@ -43,12 +44,16 @@ class SubjectAt:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A person by their user id: where something is kept, and the receipts that cover them."""
+    """A person by their user id: where something is kept, and the receipts that cover them.
+
+    `in_ids` is where ids of other sessions hold the user id; an erasure leaves those.
+    """
 
     user_id: str
     places: Sequence[SubjectAt]
     receipts: Sequence[ReceiptView]
     namespaces: Sequence[str]
+    in_ids: Sequence[Occurrence]
 
     @property
     def sessions(self) -> int:
@@ -98,7 +103,8 @@ def view_subject(*, person: Person, user_id: str) -> Subject:
         found = [at for at in _count(db, person, places, user_id) if at.sessions or at.closed]
         receipts = _find_receipts(db, places, user_id)
         erasing = [place.name for place in places if person.may(Right.ERASE, place.name)]
-        return Subject(user_id, found, receipts, erasing)
+        names = {place.id: place.name for place in places}
+        return Subject(user_id, found, receipts, erasing, find_in_ids(db, names, user_id))
 
     return engine().read(work)
 

@@ -57,6 +57,7 @@ PAGES: Final = (
     Page("audit log, an act that is rare", "/audit/?act=database.restore"),
     Page("receipts", "/receipts/"),
     Page("purges", "/purges/"),
+    Page("data subjects", "/subjects/"),
     Page("a data subject of whom nothing is there", "/subjects/?user_id=user-1"),
 )
 

@@ -282,3 +282,14 @@ def test_where_nobody_is_the_list_says_how_people_come_to_be_there() -> None:
     make_caller("support")
     shown = person("viewer", name="vera").get("/subjects/").text
     assert "Sessions are about nobody yet" in shown
+
+
+def test_sessions_whose_ids_hold_the_user_id_are_shown_where_an_erasure_begins(
+    agent: Caller, petra: Client
+) -> None:
+    begin_session(agent, "org-2/ann/notes")
+    for url in ("/subjects/?user_id=ann", "/subjects/erase/?namespace=support&user_id=ann"):
+        shown = petra.get(url).text
+        assert "an erasure leaves them" in shown
+        assert "q=prefix%3Aorg-2%2Fann&amp;namespace=support" in shown
+        assert ">org-2/ann</a> in support: 1 session<" in shown

@@ -13,8 +13,9 @@ from memory_app.console import page
 from memory_app.console.paging import pages
 from memory_app.console.tokens import Token
 from memory_app.errors import Invalid
-from memory_app.operations import gathering, previewing, subjects, whereabouts
+from memory_app.operations import gathering, occurring, previewing, subjects, whereabouts
 from memory_app.operations.gathering import GatheredSubject
+from memory_app.operations.occurring import Occurrence
 from memory_app.operations.receiving import check_id
 from memory_app.operations.rights import Person
 from memory_app.operations.whereabouts import Subject, SubjectAt
@@ -37,7 +38,12 @@ def index(request: HttpRequest) -> HttpResponse:
     except Invalid as problem:
         context["problem"] = problem.detail
     else:
-        context |= {"subject": subject, "rows": [_row(subject, at) for at in subject.places]}
+        context |= {
+            "subject": subject,
+            "rows": [_row(subject, at) for at in subject.places],
+            "in_ids": [_in_id(one) for one in subject.in_ids],
+            "looked_at": occurring.MOST_COUNTED,
+        }
     return page.render(
         request,
         page="console/subjects/index.html",
@@ -70,6 +76,11 @@ def _list(request: HttpRequest, person: Person, context: dict[str, Any]) -> Http
         context=context,
         push=request.get_full_path(),
     )
+
+
+def _in_id(one: Occurrence) -> dict[str, Any]:
+    token = Token("prefix", one.session_id).written()
+    return {"one": one, "sessions": urlencode({"q": token, "namespace": one.namespace})}
 
 
 def _listed(one: GatheredSubject) -> dict[str, Any]:
@@ -161,6 +172,8 @@ def _erasure(request: HttpRequest, namespace: str, user_id: str) -> dict[str, An
         "at": at,
         "user_id": user_id,
         "elsewhere": elsewhere,
+        "in_ids": [_in_id(one) for one in subject.in_ids],
+        "looked_at": occurring.MOST_COUNTED,
         "phrase": f"erase {at.sessions:,}",
         "backup_days": conf.backup_days(),
         "query": urlencode({"namespace": namespace, "user_id": user_id}),
