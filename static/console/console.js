@@ -494,7 +494,9 @@
     if (pressed?.isConnected === false && document.activeElement === document.body) {
       find("#results [data-say]")?.focus({ preventScroll: true });
     }
-    const said = find("[data-say]", ctx.target instanceof Element ? ctx.target : document) || find("#results [data-say]");
+    // What was swapped whole is no longer there: its successor has its id.
+    const came = ctx.target instanceof Element && (ctx.target.isConnected ? ctx.target : document.getElementById(ctx.target.id));
+    const said = find("[data-say]", came || document) || find("#results [data-say]");
     if (said) say(said.textContent.trim());
     if (ctx.target?.id === "transcript") showMatch();
   });

@@ -64,6 +64,42 @@ def test_an_act_is_undone_in_place_and_the_selection_stays(visit: Open, agent: C
     expect(page).to_have_url(re.compile("/sessions/$"))
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_menu_closes_once_its_act_is_done(visit: Open, agent: Caller, width: int) -> None:
+    chats(agent, 1)
+    page = visit("/sessions/")
+    page.set_viewport_size({"width": width, "height": 844})
+    select(page, "chat-0")
+    unfold = page.get_by_role("button", name="Actions")
+    if unfold.is_visible():
+        unfold.click()
+    extend = page.locator("summary", has_text="Extend")
+    extend.click()
+    bulk(page, "By at least 7 days")
+    expect(page.locator(".toast")).to_contain_text("1 session extended")
+    expect(page.locator("details.menu[open]")).to_have_count(0)
+    expect(extend.or_(unfold).locator("visible=true")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_menus_beside_a_heading_stay_on_the_screen_of_a_phone(
+    visit: Open, agent: Caller, width: int
+) -> None:
+    made = make_session(agent, "chat-1", "Hello").session
+    assert made is not None
+    for path in ("/sessions/", f"/sessions/{made.uid}/"):
+        page = visit(path)
+        page.set_viewport_size({"width": width, "height": 844})
+        menus = page.locator(".head details.menu")
+        assert menus.count() == 2
+        for menu in menus.all():
+            menu.locator("summary").click()
+            box = menu.locator(".pop").bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+
+
 def test_a_set_of_all_that_match_stays_selected_through_acts(visit: Open, agent: Caller) -> None:
     chats(agent, 55)
     page = visit("/sessions/?q=chat-")
