@@ -128,6 +128,16 @@ class Held(Refusal):
     code = "held"
 
 
+class RateLimited(Refusal):
+    """A key has used up its calls for now; in `seconds` there is another."""
+
+    code = "rate_limited"
+
+    def __init__(self, detail: str, seconds: int) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
+
+
 class SessionExpired(Refusal):
     """A session is past its time in a namespace that refuses to begin a new one."""
 

@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from memory_app.operations.keys import forget_cached_keys
+from memory_app.operations.limiting import forget_counted_calls
 from tests.factories import make_key
 from tests.installations import installation, migrated
 
@@ -81,6 +82,7 @@ def django_db_modify_db_settings() -> None:
 @pytest.fixture(autouse=True)
 def _no_cached_keys() -> Iterator[None]:
     forget_cached_keys()
+    forget_counted_calls()
     yield
     forget_cached_keys()
 

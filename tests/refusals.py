@@ -18,6 +18,7 @@ STATUS = {
     "held": 423,
     "too_large": 413,
     "unsupported_media_type": 415,
+    "rate_limited": 429,
     "unavailable": 503,
 }
 

@@ -19,8 +19,8 @@ were sent. Put an `id` into each message, and every add can be retried safely.
 belongs to one namespace; sessions of others answer like sessions that do not exist.
 
 **Refusals** are `application/problem+json` (RFC 9457) with a stable `code`; each operation below
-names its own. `unavailable` (503) and `storage_full` (507) carry `Retry-After`: nothing was
-half-done, and the call can be repeated.
+names its own. `rate_limited` (429, for a key with a limit of calls a minute), `unavailable` (503)
+and `storage_full` (507) carry `Retry-After`: nothing was half-done, and the call can be repeated.
 
 **Limits**: body 16 MB, message 4 MB, 1,000 events a call, depth 64, integers of 64 bits. Refused
 everywhere: unknown fields and query parameters, duplicate keys, invalid UTF-8, NUL, lone

@@ -13,7 +13,7 @@ from memory_app.api.schemas import ProblemOut
 Json = dict[str, Any]
 
 # Refusals that any operation may answer, and those of any with a body.
-_ANY: Final = ("invalid", "unauthenticated", "forbidden", "unavailable")
+_ANY: Final = ("invalid", "unauthenticated", "forbidden", "rate_limited", "unavailable")
 _WITH_BODY: Final = ("too_large", "unsupported_media_type")
 
 _TAGS: Final = {

@@ -34,6 +34,7 @@ STATUS: Final[dict[str, tuple[int, str]]] = {
     "too_large": (413, "Too many bytes"),
     "unsupported_media_type": (415, "The body is not JSON"),
     "held": (423, "Under legal hold"),
+    "rate_limited": (429, "Too many calls with this API key"),
     "unavailable": (503, "Not available now"),
     "storage_full": (507, "No room to store more"),
     "internal": (500, "An error in Lethe"),
@@ -73,7 +74,10 @@ def register(api: NinjaAPI) -> None:
 
 
 def _refusal(request: HttpRequest, refusal: Any) -> HttpResponse:
-    return problem(request, refusal.code, refusal.detail, **_members(refusal))
+    response = problem(request, refusal.code, refusal.detail, **_members(refusal))
+    if isinstance(refusal, errors.RateLimited):
+        response["Retry-After"] = str(refusal.seconds)
+    return response
 
 
 def _members(refusal: Refusal) -> dict[str, Any]:

@@ -29,6 +29,9 @@ class ApiKey(models.Model):
     last_used_at = models.BigIntegerField(null=True)
     created_by = CodePointField(default="", help_text="as the audit log names whoever made it")
     rotated_to = CodePointField(null=True, help_text="the prefix of its successor")
+    rate_limit = models.IntegerField(
+        null=True, help_text="calls a minute; without one they are not counted"
+    )
     form = CodePointField(
         null=True, unique=True, help_text="the form that asked for it, which makes no second one"
     )

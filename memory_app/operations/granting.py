@@ -48,6 +48,7 @@ class KeyView:
     expires_at: int
     revoked_at: int | None
     rotated_to: str | None
+    rate_limit: int | None
     now: int
 
     @property
@@ -103,7 +104,7 @@ class FirstMessage:
 
 _COLUMNS: Final = (
     "k.id, k.prefix, k.label, n.name, k.scopes, k.created_by, k.created_at, k.last_used_at,"
-    " k.expires_at, k.revoked_at, k.rotated_to"
+    " k.expires_at, k.revoked_at, k.rotated_to, k.rate_limit"
 )
 _KEYS: Final = f"SELECT {_COLUMNS} FROM api_key k JOIN namespace n ON n.id = k.namespace_id WHERE "
 
@@ -180,13 +181,14 @@ def grant_key(
     scopes: Collection[str],
     label: str = "",
     lasts: int = NEVER,
+    rate_limit: int | None = None,
     now: int | None = None,
 ) -> Granted:
     """Make a key, which lasts so many microseconds, once for each form. Raises Invalid, NotFound.
 
     `form` is 32 random hexadecimal digits: sent again, as by a reload, it makes no second key.
     """
-    check_key(scopes=scopes, label=label.strip())
+    check_key(scopes=scopes, label=label.strip(), rate_limit=rate_limit)
     _check_form(form)
 
     def work(db: Database) -> Granted:
@@ -197,9 +199,8 @@ def grant_key(
             return Granted(made, None)
         moment = now or db.now()
         ends = min(moment + lasts, NEVER)
-        token = issue_key(
-            db, NewKey(place, scopes, ends, label.strip(), form), person.username, moment
-        )
+        new = NewKey(place, scopes, ends, label.strip(), rate_limit, form)
+        token = issue_key(db, new, person.username, moment)
         return Granted(prefix_of(token), token)
 
     return engine().write(work)

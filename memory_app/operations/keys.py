@@ -14,10 +14,13 @@ from memory_app.errors import Forbidden, Invalid, NotFound, Refusal, Unauthentic
 from memory_app.models import ApiKey, AuditAct, Namespace, Scope
 from memory_app.moments import NEVER
 from memory_app.operations.auditing import COMMAND, About, Entry, write_entries, write_entry
+from memory_app.operations.limiting import count_call
 from memory_app.operations.namespaces import ensure_namespace
 from memory_app.storage import Database, engine
 
 SCOPES: Final = tuple(Scope.values)
+# More calls in a minute than this are beyond one process: such a limit would limit nothing.
+MAX_RATE: Final = 1_000_000
 DEFAULT_SCOPES: Final = (Scope.READ.value, Scope.WRITE.value)
 
 # lethe_<8 characters to look it up by>_<43 characters of secret: 256 bits>
@@ -38,6 +41,7 @@ class Caller(NamedTuple):
     scopes: frozenset[str]
     digest: bytes
     expires_at: int
+    rate_limit: int | None = None
 
     @property
     def name(self) -> str:
@@ -57,6 +61,7 @@ class NewKey(NamedTuple):
     scopes: Collection[str] = DEFAULT_SCOPES
     expires_at: int = NEVER
     label: str = ""
+    rate_limit: int | None = None
     form: str | None = None
 
 
@@ -66,30 +71,34 @@ def create_key(
     scopes: Collection[str] = DEFAULT_SCOPES,
     expires_at: int = NEVER,
     label: str = "",
+    rate_limit: int | None = None,
     actor: str = COMMAND,
     now: int | None = None,
 ) -> str:
     """Make a key, and its namespace when that is missing; return it, for it is kept nowhere.
 
-    `actor` is the name of the person who does it, if not a command. Raises Invalid.
+    `rate_limit` is in calls a minute, None for no limit; `actor` is the name of the person who does
+    it, if not a command. Raises Invalid.
     """
-    check_key(scopes=scopes, label=label)
+    check_key(scopes=scopes, label=label, rate_limit=rate_limit)
 
     def work(db: Database) -> str:
         moment = now or db.now()
         place = ensure_namespace(name=namespace, now=moment)
-        return issue_key(db, NewKey(place, scopes, expires_at, label), actor, moment)
+        return issue_key(db, NewKey(place, scopes, expires_at, label, rate_limit), actor, moment)
 
     return engine().write(work)
 
 
-def check_key(*, scopes: Collection[str], label: str) -> None:
-    """Refuse scopes that there are not, none at all, and a label that cannot be shown."""
+def check_key(*, scopes: Collection[str], label: str, rate_limit: int | None = None) -> None:
+    """Refuse scopes that there are not, a label that cannot be shown, and a limit that is none."""
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise Invalid(f"scopes are {', '.join(SCOPES)}; not {', '.join(unknown) or 'none'}")
     if len(label) > conf.MAX_TITLE or not label.isprintable():
         raise Invalid(f"a label has at most {conf.MAX_TITLE} characters, all of them printable")
+    if rate_limit is not None and not 1 <= rate_limit <= MAX_RATE:
+        raise Invalid(f"a limit is 1 to {MAX_RATE:,} calls a minute; without one there is none")
 
 
 def issue_key(db: Database, new: NewKey, actor: str, now: int) -> str:
@@ -103,6 +112,7 @@ def issue_key(db: Database, new: NewKey, actor: str, now: int) -> str:
         created_at=now,
         expires_at=new.expires_at,
         created_by=actor,
+        rate_limit=new.rate_limit,
         form=new.form,
     )
     token = _issue(key)
@@ -140,6 +150,7 @@ def succeed_key(
         created_at=now,
         expires_at=NEVER if old.expires_at >= NEVER else min(now + life, NEVER),
         created_by=actor,
+        rate_limit=old.rate_limit,
         form=form,
     )
     token = _issue(new)
@@ -185,7 +196,10 @@ def _issue(key: ApiKey) -> str:
 
 
 def verify_key(token: str, *, now: int | None = None) -> Caller:
-    """Return who calls with this key. Raises Unauthenticated, the same for every reason."""
+    """Return who calls with this key, and count the call when it has a limit.
+
+    Raises Unauthenticated, the same for every reason, and RateLimited.
+    """
     match = _TOKEN.fullmatch(token)
     if match is None:
         raise _unknown()
@@ -195,8 +209,11 @@ def verify_key(token: str, *, now: int | None = None) -> Caller:
     known = caller.digest if caller else bytes(32)
     if not hmac.compare_digest(known, _digest(secret)) or caller is None:
         raise _unknown()
-    if caller.expires_at <= (now or moments.process_clock()):
+    moment = now or moments.process_clock()
+    if caller.expires_at <= moment:
         raise _unknown()
+    if caller.rate_limit is not None:
+        count_call(api_key_id=caller.api_key_id, limit=caller.rate_limit, now=moment)
     return caller
 
 
@@ -231,7 +248,8 @@ def _load(prefix: str, now: int | None) -> Caller | None:
     row = engine().read(
         lambda db: db.row(
             "SELECT k.id, k.prefix, k.namespace_id, n.name, n.shares_default, k.scopes, k.digest,"
-            " k.expires_at, k.last_used_at FROM api_key k JOIN namespace n ON n.id = k.namespace_id"
+            " k.expires_at, k.rate_limit, k.last_used_at FROM api_key k"
+            " JOIN namespace n ON n.id = k.namespace_id"
             " WHERE k.prefix = %s AND k.revoked_at IS NULL",
             (prefix,),
         )

@@ -24,8 +24,8 @@ DESCRIBED = [
 ]
 NAMES = [f"{method} {name}" for method, name, _ in DESCRIBED]
 
-# Codes that no single operation can promise: another method, a limit of calls, a bug.
-EVERYWHERE = {"method_not_allowed", "rate_limited", "internal"}
+# Codes that no single operation can promise: another method, a bug.
+EVERYWHERE = {"method_not_allowed", "internal"}
 CODES = {
     "invalid",
     "session_full",
@@ -41,6 +41,7 @@ CODES = {
     "too_large",
     "unsupported_media_type",
     "held",
+    "rate_limited",
     "unavailable",
     "storage_full",
 }
@@ -101,7 +102,7 @@ def test_every_tag_is_described() -> None:
 @pytest.mark.parametrize(("method", "name", "operation"), DESCRIBED, ids=NAMES)
 def test_an_operation_names_its_refusals(method: str, name: str, operation: dict[str, Any]) -> None:
     codes = codes_of(operation)
-    assert {"invalid", "unauthenticated", "forbidden", "unavailable"} <= codes
+    assert {"invalid", "unauthenticated", "forbidden", "rate_limited", "unavailable"} <= codes
     assert {"too_large", "unsupported_media_type"} <= codes or method == "get"
     for status, response in operation["responses"].items():
         assert response["description"]

@@ -47,6 +47,21 @@ def test_scopes_end_and_label_are_taken(db: None) -> None:
     assert (key.scopes, key.expires_at, key.label) == ("read,purge", NOW + DAY, "bot")
 
 
+def test_a_limit_of_calls_is_taken_and_goes_on_to_a_successor(db: None) -> None:
+    key = run("create_key", "support", "--rate-limit", "600").strip()
+    run("rotate_key", key[:14])
+    assert list(ApiKey.objects.values_list("rate_limit", flat=True)) == [600, 600]
+    run("create_key", "support")
+    assert ApiKey.objects.latest("id").rate_limit is None
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "1.5", "many", "1000001", "9" * 5000, "१०"])
+def test_a_limit_that_is_none_is_refused_by_name(db: None, wrong: str) -> None:
+    with pytest.raises(CommandError, match="a limit is 1 to 1000000 calls a minute"):
+        run("create_key", "support", f"--rate-limit={wrong}")
+    assert not ApiKey.objects.exists()
+
+
 def test_a_successor_is_printed_and_the_old_key_ends_after_the_overlap(db: None) -> None:
     old = run("create_key", "support").strip()
     new = run("rotate_key", old[:14]).strip()

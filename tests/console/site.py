@@ -20,7 +20,7 @@ def broken(request: HttpRequest) -> HttpResponse:
 def refusing(request: HttpRequest) -> HttpResponse:
     """Refuse as an operation would."""
     refusal = {cls.code: cls for cls in errors.Refusal.__subclasses__()}[request.GET["code"]]
-    needs = {"message_conflict": (0,), "revision_conflict": (3,)}
+    needs = {"message_conflict": (0,), "revision_conflict": (3,), "rate_limited": (1,)}
     raise refusal("this was refused", *needs.get(refusal.code, ()))
 
 

@@ -68,6 +68,15 @@ def test_a_key_is_shown_on_the_answer_and_works(adam: Client) -> None:
     assert ("adam", "key.create", key.prefix) in entries()
 
 
+def test_a_key_can_have_a_limit_of_calls_and_its_page_says_so(adam: Client) -> None:
+    prefix = prefix_of(token_in(ask(adam, rate_limit=" 1200 ")))
+    assert ApiKey.objects.get(prefix=prefix).rate_limit == 1200
+    assert "1,200 calls a minute" in adam.get(f"/keys/{prefix}/").text
+    free = prefix_of(token_in(ask(adam, rate_limit="")))
+    assert ApiKey.objects.get(prefix=free).rate_limit is None
+    assert "calls a minute" not in adam.get(f"/keys/{free}/").text
+
+
 def test_a_key_is_shown_on_no_other_page(adam: Client) -> None:
     token = token_in(ask(adam))
     secret = token.rpartition("_")[2]
@@ -112,6 +121,9 @@ def test_a_part_of_the_page_gets_the_address_of_the_key_that_reloads_without_it(
         ({"lasts": "soon"}, "choose when the key ends"),
         ({"label": "x" * 201}, "label has at most"),
         ({"label": "a\nb"}, "label has at most"),
+        ({"rate_limit": "0"}, "a limit is 1 to 1,000,000 calls a minute"),
+        ({"rate_limit": "many"}, "a limit is 1 to 1,000,000 calls a minute"),
+        ({"rate_limit": "9" * 400}, "a limit is 1 to 1,000,000 calls a minute"),
         ({"once": "guessed"}, "open the form anew"),
     ],
 )

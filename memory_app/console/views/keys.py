@@ -67,7 +67,9 @@ def create(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         chosen = {"namespace": request.GET.get("namespace", ""), "lasts": "never"}
         return _form(request, chosen, DEFAULT_SCOPES)
-    given = {name: request.POST.get(name, "") for name in ("namespace", "label", "lasts")}
+    given = {
+        name: request.POST.get(name, "") for name in ("namespace", "label", "lasts", "rate_limit")
+    }
     scopes = request.POST.getlist("scope")
     try:
         if given["lasts"] not in _LASTS:
@@ -79,10 +81,18 @@ def create(request: HttpRequest) -> HttpResponse:
             scopes=scopes,
             label=given["label"],
             lasts=_LASTS[given["lasts"]][1],
+            rate_limit=_calls(given["rate_limit"].strip()),
         )
     except Invalid as problem:
         return _form(request, given, scopes, problem.detail)
     return _issued(request, granted)
+
+
+def _calls(text: str) -> int | None:
+    """Read calls a minute; nothing is no limit. What is no number becomes one that is refused."""
+    if not text:
+        return None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _form(

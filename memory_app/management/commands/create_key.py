@@ -5,7 +5,7 @@ from typing import Any
 
 from memory_app.management.command import LetheCommand, moment
 from memory_app.moments import NEVER
-from memory_app.operations.keys import DEFAULT_SCOPES, SCOPES, create_key
+from memory_app.operations.keys import DEFAULT_SCOPES, MAX_RATE, SCOPES, create_key
 
 
 def scopes(text: str) -> list[str]:
@@ -14,6 +14,14 @@ def scopes(text: str) -> list[str]:
     if not set(names) <= set(SCOPES):
         raise ArgumentTypeError(f"scopes are {', '.join(SCOPES)}, separated by commas")
     return names
+
+
+def calls(text: str) -> int:
+    """Read a number of calls a minute."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if not 1 <= number <= MAX_RATE:
+        raise ArgumentTypeError(f"a limit is 1 to {MAX_RATE} calls a minute")
+    return number
 
 
 class Command(LetheCommand):
@@ -38,6 +46,12 @@ class Command(LetheCommand):
             help="when it ends, such as 2030-01-31T12:00:00Z (default: never)",
         )
         parser.add_argument("--label", default="", metavar="L", help="what people call the key")
+        parser.add_argument(
+            "--rate-limit",
+            type=calls,
+            metavar="N",
+            help="how many calls a minute it may make, counted by each process (default: no limit)",
+        )
 
     def handle(self, **options: Any) -> None:
         """Make the key."""
@@ -46,5 +60,6 @@ class Command(LetheCommand):
             scopes=options["scopes"],
             expires_at=options["expires_at"],
             label=options["label"],
+            rate_limit=options["rate_limit"],
         )
         self.stdout.write(key)
