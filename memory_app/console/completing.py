@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from memory_app.console.filters import STATUS_LABELS
-from memory_app.console.tokens import Token
+from memory_app.console.tokens import REPEATED, Token
 from memory_app.operations.rights import Person
 from memory_app.operations.suggesting import MOST, suggest
 
@@ -25,7 +25,8 @@ def complete(person: Person, box: str, namespace: str) -> list[str]:
     key, colon, value = typed.partition(":")
     if colon:
         key = "namespace" if key == "ns" else key
-        found = [Token(key, one) for one in _values(person, key, value, namespace)]
+        named = key.removeprefix("-") if key in REPEATED else key
+        found = [Token(key, one) for one in _values(person, named, value, namespace)]
         written = [token.written() for token in found]
     else:
         written = [f"{one}:" for one in _KEYS if one.startswith(typed)]

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from memory_app import moments
-from memory_app.console.tokens import MOMENTS, SELECTS, Token, parse
+from memory_app.console.tokens import MOMENTS, REPEATED, SELECTS, Token, parse
 from memory_app.errors import Invalid, NotFound
 from memory_app.moments import DAY, to_datetime
 from memory_app.operations import keeping
@@ -35,6 +35,12 @@ SPANS: Final[Mapping[str, Span]] = {
     "quiet-30d": Span("Quiet for 30 days", "active_before", -30 * DAY),
     "ends-24h": Span("Expires within 24 hours", "expires_before", 24 * HOUR, "expires_after"),
     "ends-7d": Span("Expires within 7 days", "expires_before", 7 * DAY, "expires_after"),
+}
+_SEVERAL: Final[Mapping[str, str]] = {
+    "tags": "tag",
+    "without_tags": "-tag",
+    "without_users": "-user",
+    "without_prefixes": "-prefix",
 }
 STATUS_LABELS: Final[Mapping[str, str]] = {
     "active": "Active",
@@ -123,7 +129,8 @@ class Asked:
     def wanted(self, now: int | None = None) -> SessionFilter:
         """Return the filter of the operations. Raises Invalid for a time that cannot be read."""
         fields: dict[str, Any] = {"status": self.status or "any"}
-        fields["tags"] = [token.value for token in self.tokens if token.key == "tag"]
+        for name, key in _SEVERAL.items():
+            fields[name] = [token.value for token in self.tokens if token.key == key]
         metadata = {token.key[5:]: token.sought for token in self.tokens if token.is_content}
         if metadata:
             fields["metadata"] = metadata
@@ -156,7 +163,7 @@ def read(query: QueryDict, person: Person, *, keeping_content: bool = False) -> 
     for token in [*parse(given["q"]), *_kept(query.getlist("kept"), person)]:
         if token.key in SELECTS:
             given[token.key] = token.value
-        elif token.key != "tag" and any(token.key == other.key for other in tokens):
+        elif token.key not in REPEATED and any(token.key == other.key for other in tokens):
             raise Invalid.at(("query", "q"), f"{token.key}: can be given once")
         elif token not in tokens:
             tokens.append(token)
@@ -222,6 +229,9 @@ def words(wanted: SessionFilter | None, namespace: str) -> str:
     said += [f"user is {wanted.user_id}"] if wanted.user_id is not None else []
     said += [f"session id begins with {wanted.prefix}"] if wanted.prefix else []
     said += [f"tagged {tag}" for tag in wanted.tags]
+    said += [f"without the tag {tag}" for tag in wanted.without_tags]
+    said += [f"user is not {user}" for user in wanted.without_users]
+    said += [f"session id does not begin with {prefix}" for prefix in wanted.without_prefixes]
     said += [f"metadata {key} is {value}" for key, value in (wanted.metadata or {}).items()]
     said += [] if wanted.held is None else ["held" if wanted.held else "not held"]
     for name, phrase in MOMENTS.items():

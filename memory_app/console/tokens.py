@@ -23,6 +23,16 @@ _WORDS: Final[Mapping[str, str]] = {
     "tag": "tagged",
     "prefix": "session id begins with",
     "held": "held is",
+    "-tag": "without the tag",
+    "-user": "user is not",
+    "-prefix": "session id does not begin with",
+}
+# Of these there may be several.
+REPEATED: Final = ("tag", "-tag", "-user", "-prefix")
+# What is said instead of excluding other things.
+_INSTEAD: Final[Mapping[str, str]] = {
+    "status": "name the status that is wanted, like status:active",
+    "held": "say held:no or held:yes",
 }
 # Other names that people try, and what they mean.
 _ALSO: Final[Mapping[str, str]] = {"ns": "namespace"}
@@ -90,11 +100,8 @@ def parse(text: str) -> Iterator[Token]:
             raise Invalid.at(("query", "q"), "control characters cannot be filtered by")
         key, colon, value = part.partition(":")
         key = _ALSO.get(key, key)
-        if colon and key[:1] in ("-", "!") and _is_key(_ALSO.get(key[1:], key[1:])):
-            # No list, preview or purge knows an exclusion: it would be shown and not done.
-            raise Invalid.at(
-                ("query", "q"), f"{key}: nothing can be excluded; filter by what there is"
-            )
+        if colon and key[:1] in ("-", "!"):
+            key = _excluded(key)
         if not colon or not _is_key(key):
             if colon and key.isidentifier():
                 raise Invalid.at(("query", "q"), f"there is no filter {key}:; see the examples")
@@ -109,6 +116,17 @@ def parse(text: str) -> Iterator[Token]:
             if key in MOMENTS:
                 token.moment()
             yield token
+
+
+def _excluded(key: str) -> str:
+    """Return the key of an exclusion. Raises Invalid for what cannot be excluded."""
+    named = _ALSO.get(key[1:], key[1:])
+    if f"-{named}" in _WORDS:
+        return f"-{named}"
+    if _is_key(named):
+        instead = _INSTEAD.get(named, "a tag, a user or a prefix can")
+        raise Invalid.at(("query", "q"), f"{key}: cannot be excluded; {instead}")
+    return key
 
 
 def _is_key(key: str) -> bool:

@@ -1,6 +1,6 @@
 """Find sessions: one filter for the list on screen, the list in JSON, the preview and the purge."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -18,7 +18,10 @@ STATUSES: Final = ("active", "expired", "purging", "any")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFilter:
-    """Which sessions of a namespace; what is None does not filter."""
+    """Which sessions of a namespace; what is None does not filter.
+
+    `without_…` leaves out those that have one of the tags, users or beginnings of the id.
+    """
 
     prefix: str | None = None
     user_id: str | None = None
@@ -32,6 +35,18 @@ class SessionFilter:
     expires_after: int | None = None
     expires_before: int | None = None
     held: bool | None = None
+    without_tags: Sequence[str] = ()
+    without_users: Sequence[str] = ()
+    without_prefixes: Sequence[str] = ()
+
+    @property
+    def excludes(self) -> bool:
+        """Tell whether something is left out that otherwise matches."""
+        return bool(self.without_tags or self.without_users or self.without_prefixes)
+
+    def including(self) -> "SessionFilter":
+        """Return the filter that leaves nothing out."""
+        return replace(self, without_tags=(), without_users=(), without_prefixes=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +106,15 @@ def where(
 
 def where_each(wanted: SessionFilter, now: int, *, rare: bool) -> tuple[str, list[Any]]:
     """Return the filter as a condition on `agent_session s` for each row `n` of `places`."""
-    facets: list[_Term] = [(f"n.facet_{place}", ()) for place in range(_facets_of(wanted))]
+    number = _facets_of(wanted) + len(wanted.without_tags)
+    facets: list[_Term] = [(f"n.facet_{place}", ()) for place in range(number)]
     return _conditions(wanted, now, ("n.id", ()), facets, rare=rare)
 
 
 def places(name: str, wanted: SessionFilter, namespace_ids: Sequence[int]) -> tuple[str, list[Any]]:
     """Return namespaces as a table of a WITH clause: what `where_each` looks for in each."""
-    columns = ["id", *(f"facet_{place}" for place in range(_facets_of(wanted)))]
+    number = _facets_of(wanted) + len(wanted.without_tags)
+    columns = ["id", *(f"facet_{place}" for place in range(number))]
     row = f"({', '.join(['%s'] * len(columns))})"
     table = f"{name}({', '.join(columns)}) AS (VALUES {', '.join([row] * len(namespace_ids))})"
     return table, [
@@ -135,11 +152,14 @@ def _conditions(
         add(f"s.id IN ({HELD_NUMBERS})" if wanted.held else f"NOT {HELD}")
     for condition, moment in _ranges(wanted):
         add(condition, moment)
-    for digest, values in facets:
-        add(
-            f"s.id IN (SELECT f.session_id FROM session_facet f WHERE f.digest = {digest})",
-            *values,
-        )
+    for condition, values in _left_out(wanted):
+        add(condition, *values)
+    for place, (digest, values) in enumerate(facets):
+        found = f"SELECT f.session_id FROM session_facet f WHERE f.digest = {digest}"
+        if place < _facets_of(wanted):
+            add(f"s.id IN ({found})", *values)
+        else:
+            add(f"NOT EXISTS ({found} AND f.session_id = s.id)", *values)
     return " AND ".join(conditions), parameters
 
 
@@ -215,15 +235,28 @@ def _ranges(wanted: SessionFilter) -> list[tuple[str, int]]:
 
 
 def _facets(wanted: SessionFilter, namespace_id: int) -> list[bytes]:
-    metadata = wanted.metadata or {}
-    return [tag_facet(namespace_id, tag) for tag in wanted.tags] + [
-        metadata_facet(namespace_id, key, value) for key, value in metadata.items()
+    """Return the digests of what a filter asks for, and then of what it leaves out."""
+    metadata = (wanted.metadata or {}).items()
+    return [
+        *(tag_facet(namespace_id, tag) for tag in wanted.tags),
+        *(metadata_facet(namespace_id, key, value) for key, value in metadata),
+        *(tag_facet(namespace_id, tag) for tag in wanted.without_tags),
     ]
 
 
 def _facets_of(wanted: SessionFilter) -> int:
     """Return how many facets a filter asks for."""
     return len(wanted.tags) + len(wanted.metadata or {})
+
+
+def _left_out(wanted: SessionFilter) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield the conditions of what is left out but for tags; of each session true or false."""
+    for prefix in wanted.without_prefixes:
+        end = prefix_end(prefix)
+        below = "" if end is None else " AND s.session_id < %s"
+        yield f"NOT (s.session_id >= %s{below})", [prefix, *([end] if end else [])]
+    for user in wanted.without_users:
+        yield "(s.user_id IS NULL OR s.user_id <> %s)", [user]
 
 
 def prefix_end(prefix: str) -> str | None:

@@ -46,7 +46,11 @@ def show_again(db: Database, token: str, numbers: Sequence[int]) -> None:
 
 def read_filter(wanted: str | None) -> SessionFilter | None:
     """Return the filter that a preview keeps as JSON; None for sessions chosen one by one."""
-    return None if wanted is None else SessionFilter(**json.loads(wanted))
+    if wanted is None:
+        return None
+    fields = json.loads(wanted)
+    left_out = {name: tuple(fields[name]) for name in fields if name.startswith("without_")}
+    return SessionFilter(**fields | left_out)
 
 
 def close_next(db: Database, receipt: str, counts: dict[str, int], limit: int, now: int) -> int:

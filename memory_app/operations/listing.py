@@ -50,7 +50,8 @@ class Listing:
             (wanted.active_after, wanted.active_before),
             (wanted.expires_after, wanted.expires_before),
         )
-        return wanted.held is not None or sum(pair != (None, None) for pair in ranges) > 1
+        several = sum(pair != (None, None) for pair in ranges) > 1
+        return wanted.held is not None or wanted.excludes or several
 
     def count(self) -> Count:
         """Count the sessions, up to COUNT_CAP."""

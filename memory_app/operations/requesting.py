@@ -61,16 +61,20 @@ def preview_purge(
 def check_filter(wanted: SessionFilter, everything: bool, how: str) -> None:
     """Refuse a filter that names no part of a namespace, unless `everything` is said.
 
-    `how` tells what would be right instead.
-    Raises Invalid and InvalidPrefix.
+    What only leaves something out names none: a tag that is misspelled there would spare nothing.
+    `how` tells what would be right instead. Raises Invalid and InvalidPrefix.
     """
-    named = replace(wanted, tags=tuple(wanted.tags)) not in _NAMES_ALL
+    included = replace(wanted.including(), tags=tuple(wanted.tags))
+    named = included not in _NAMES_ALL
+    if wanted.excludes and not named:
+        raise Invalid.at(_FILTER, "name which sessions go, and not only which stay")
     if everything and named:
         raise Invalid.at((*_FILTER, "everything"), "with everything goes no filter but the status")
     if not everything and not named:
         raise Invalid.at(_FILTER, how)
-    if wanted.prefix is not None:
-        check_prefix(wanted.prefix, (*_FILTER, "prefix"))
+    for prefix in (wanted.prefix, *wanted.without_prefixes):
+        if prefix is not None:
+            check_prefix(prefix, (*_FILTER, "prefix"))
 
 
 def execute_purge(

@@ -78,7 +78,7 @@ def save_view(
 
 def check_kept(wanted: SessionFilter) -> None:
     """Refuse a filter that names a person or holds content. Raises Invalid."""
-    if wanted.user_id is not None or wanted.metadata:
+    if wanted.user_id is not None or wanted.without_users or wanted.metadata:
         raise Invalid.at(
             ("body", "query"),
             "a view is kept when a person is erased, so it cannot filter by user or metadata",

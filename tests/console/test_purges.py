@@ -69,10 +69,24 @@ def test_a_filter_is_shown_in_words_and_numbers_then_purged_with_a_receipt(petra
     assert list(AgentSession.objects.values_list("session_id", flat=True)) == ["org-2/dora"]
 
 
+def test_what_a_filter_leaves_out_is_said_and_stays(petra: Client) -> None:
+    where = preview(petra, q="org-1/ -prefix:org-1/bob/ -tag:vip -user:cem")
+    asked = petra.get(where).text
+    assert "without the tag vip, user is not cem" in asked
+    assert "session id does not begin with org-1/bob/" in asked
+    AgentSession.objects.filter(session_id="org-1/cem").update(user_id="cem")
+    petra.post(where, {"typed": "purge 3", "reason": "Contract ended"})
+    left = AgentSession.objects.order_by("session_id").values_list("session_id", flat=True)
+    assert list(left) == ["org-1/cem", "org-2/dora"]
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         ({"q": ""}, "all of them are meant"),
+        ({"q": "-tag:vip"}, "name which sessions go"),
+        ({"q": "-tag:vip", "everything": "yes"}, "name which sessions go"),
+        ({"q": "org-1/ -prefix:org-1/a"}, "org-1/a/"),
         ({"q": "org-1"}, "org-1/"),
         ({"q": "usr:ann"}, "usr:"),
         ({"q": "", "time": "soon"}, "a time is one of"),

@@ -41,6 +41,8 @@ def suggested(client: Client, box: str) -> list[str]:
         ("user:ann", ["user:ann", 'user:"anna 0"', 'user:"anna 1"', 'user:"anna 2"'][1:]),
         ("user:", ["user:ann", 'user:"anna 0"', 'user:"anna 1"', 'user:"anna 2"']),
         ("tag:v", ["tag:vip", "tag:vitamins"]),
+        ("-tag:v", ["-tag:vip", "-tag:vitamins"]),
+        ("-status:ex", []),
         ("held:", ["held:yes", "held:no"]),
         ("status:ex", ["status:expired"]),
         ("ns:", ["namespace:support"]),
