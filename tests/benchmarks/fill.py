@@ -1,5 +1,7 @@
 """Fill a database with sessions and messages, past the product: a million in seconds."""
 
+import itertools
+import json
 import sqlite3
 import time
 import uuid
@@ -25,9 +27,10 @@ _MESSAGE = "id, message_id, role, payload, tokens, size_bytes, occurred_at, crea
 Rows = Iterator[tuple[Any, ...]]
 
 
-def payload(message_id: str) -> str:
+def payload(message_id: str, text: str = TEXT) -> str:
     """Return a message of about 300 characters."""
-    return f'{{"id":"{message_id}","role":"user","content":"{TEXT}"}}'
+    content = json.dumps(text, ensure_ascii=False)
+    return f'{{"id":"{message_id}","role":"user","content":{content}}}'
 
 
 def _sessions(first: int, count: int, messages: int, namespace: int, now: int) -> Rows:
@@ -59,10 +62,10 @@ def _sessions(first: int, count: int, messages: int, namespace: int, now: int) -
         )
 
 
-def _messages(first: int, count: int, messages: int, now: int) -> Rows:
+def _messages(first: int, count: int, messages: int, now: int, texts: Iterator[str]) -> Rows:
     for number in range(first, first + count):
         for seq in range(1, messages + 1):
-            text = payload(f"m-{seq}")
+            text = payload(f"m-{seq}", next(texts))
             yield (
                 number << 32 | seq,
                 f"m-{seq}",
@@ -77,14 +80,23 @@ def _messages(first: int, count: int, messages: int, now: int) -> Rows:
 
 
 def fill(
-    database_url: str, *, sessions: int, messages: int, namespace: int = 1, days_ago: int = 0
+    database_url: str,
+    *,
+    sessions: int,
+    messages: int,
+    namespace: int = 1,
+    days_ago: int = 0,
+    texts: Iterator[str] | None = None,
 ) -> int:
-    """Add sessions with so many messages each; return the number of the first."""
+    """Add sessions with so many messages each; return the number of the first.
+
+    With texts of their own the messages wait for the search index, as after an import.
+    """
     now = time.time_ns() // 1000 - days_ago * DAY
     if database_url.startswith("sqlite"):
         with sqlite3.connect(database_url.removeprefix("sqlite:///")) as db:
             first = (db.execute("SELECT max(id) FROM agent_session").fetchone()[0] or 0) + 1
-            for table, columns, rows in _work(first, sessions, messages, namespace, now):
+            for table, columns, rows in _work(first, sessions, messages, namespace, now, texts):
                 marks = ", ".join("?" * len(columns.split(",")))
                 db.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
             # No ANALYZE: the product runs none on SQLite, so its plans do without statistics.
@@ -93,7 +105,7 @@ def fill(
     with psycopg.connect(database_url) as server:
         row = server.execute("SELECT max(id) FROM agent_session").fetchone()
         first = ((row and row[0]) or 0) + 1
-        for table, columns, rows in _work(first, sessions, messages, namespace, now):
+        for table, columns, rows in _work(first, sessions, messages, namespace, now, texts):
             with server.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                 for values in rows:
                     copy.write_row(values)
@@ -106,7 +118,16 @@ def fill(
 
 
 def _work(
-    first: int, sessions: int, messages: int, namespace: int, now: int
+    first: int,
+    sessions: int,
+    messages: int,
+    namespace: int,
+    now: int,
+    texts: Iterator[str] | None,
 ) -> Iterator[tuple[str, str, Rows]]:
     yield "agent_session", _SESSION, _sessions(first, sessions, messages, namespace, now)
-    yield "message", _MESSAGE, _messages(first, sessions, messages, now)
+    said = itertools.repeat(TEXT) if texts is None else texts
+    yield "message", _MESSAGE, _messages(first, sessions, messages, now, said)
+    if texts is not None:
+        waiting = ((number, 1, messages, True) for number in range(first, first + sessions))
+        yield "search_pending", "number, first, last, bulk", waiting

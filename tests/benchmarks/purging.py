@@ -1,4 +1,4 @@
-"""What it costs to purge, and how long a writer waits meanwhile."""
+"""What it costs to purge, index rows included, and how long a writer waits meanwhile."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from tests.benchmarks import fill, load, raw
+from tests.benchmarks import fill, load, raw, texts
 from tests.served import Served, manage, serving
 
 T = TypeVar("T")
@@ -22,13 +22,13 @@ _SLICE_SECONDS = 0.5
 
 
 def w6(environment: dict[str, str], asked: argparse.Namespace, call: Call) -> Iterator[str]:
-    """Measure sessions/delete of 1,000 messages beside the bare deletion of their range."""
+    """Measure sessions/delete of 1,000 messages beside the bare deletion of their rows."""
     url = environment["DATABASE_URL"]
     rounds = asked.rounds * 4
     with serving(environment) as served:
         call(served, "memory/add", {"session_id": "x", "message": {"role": "user"}})
         sessions = max(asked.messages // _LENGTH, 2 * rounds)
-        first = fill.fill(url, sessions=sessions, messages=_LENGTH)
+        first = _fill(environment, sessions, _LENGTH)
         # From all over the table, so that neither arm finds the other's pages in a cache.
         step = sessions // (2 * rounds)
         numbers = iter(range(first, first + sessions, step))
@@ -41,7 +41,7 @@ def w6(environment: dict[str, str], asked: argparse.Namespace, call: Call) -> It
         mine, bare = (statistics.median(times) * 1000 for times in (ours, limit))
         yield (
             f"sessions/delete of {_LENGTH:,} messages among {sessions * _LENGTH:,}, over HTTP"
-            f" | {mine:.1f} ms | raw range delete {bare:.1f} ms"
+            f" | {mine:.1f} ms | raw range delete with index rows {bare:.1f} ms"
             f" | **{mine / bare:.2f}** × | ≤ 2 × |"
         )
 
@@ -50,7 +50,6 @@ def w7(
     environment: dict[str, str], asked: argparse.Namespace, adding: Adding, call: Call
 ) -> Iterator[str]:
     """Measure purges of many messages, and of many small sessions, beside a writer."""
-    url = environment["DATABASE_URL"]
     with serving(environment) as served:
         load.run(served.url, 1, 2, adding(served))
         quiet = load.run(served.url, 1, 4 * _SLICE_SECONDS, adding(served))
@@ -59,7 +58,7 @@ def w7(
             f" at most {quiet.percentile(1):.0f} ms | | ≥ 50,000 messages/s, ≤ 100 ms |"
         )
         for length, messages in ((50, asked.messages), (2, asked.messages // 10)):
-            fill.fill(url, sessions=messages // length, messages=length, days_ago=40)
+            _fill(environment, messages // length, length, days_ago=40)
             done, waits = _beside(lambda: _clean_up(environment), served, adding)
             sessions, purged, seconds = done
             yield (
@@ -68,11 +67,19 @@ def w7(
                 f" {waits} {beside}"
             )
         messages = asked.messages // 2
-        fill.fill(url, sessions=messages // 50, messages=50, days_ago=20)
+        _fill(environment, messages // 50, 50, days_ago=20)
         total, waits = _beside(lambda: _ask_for_purge(served, call), served, adding)
         yield f"preview and execute of {total:,} sessions, answered 202 | {waits} {beside}"
         _, waits = _beside(lambda: _clean_up(environment), served, adding)
         yield f"the purge itself, of {messages:,} messages, by cleanup | {waits} {beside}"
+
+
+def _fill(environment: dict[str, str], sessions: int, messages: int, days_ago: int = 0) -> int:
+    """Add sessions and let all their messages be indexed; return the number of the first."""
+    url, words = environment["DATABASE_URL"], texts.texts()
+    first = fill.fill(url, sessions=sessions, messages=messages, days_ago=days_ago, texts=words)
+    manage(environment, "index_messages")
+    return first
 
 
 def _beside(work: Callable[[], T], served: Served, adding: Adding) -> tuple[T, str]:

@@ -172,15 +172,32 @@ def _together(
     return Measured(len(latencies), max(part.seconds for part in parts), latencies, {})
 
 
+_BARE_DELETION = (
+    "DELETE FROM search_document WHERE message_key > {0} AND message_key < {1}",
+    "DELETE FROM message WHERE id > {0} AND id < {1}",
+)
+# FTS5 is told what it is to forget, as every application with a table of its own must tell it.
+_FORGETTING = (
+    "INSERT INTO search_words (search_words, rowid, words) SELECT 'delete', docid, words"
+    " FROM search_document WHERE message_key > {0} AND message_key < {1} ORDER BY docid"
+)
+
+
 @contextlib.contextmanager
 def deleting(database_url: str) -> Iterator[Callable[[int], None]]:
-    """Delete the messages of one session, by the range of their keys, and nothing else."""
+    """Delete the messages of one session and their index rows, by the range of their keys."""
     if database_url.startswith("sqlite"):
         connection: Any = _connect_sqlite(database_url)
-        mark = "?"
+        statements: tuple[str, ...] = (_FORGETTING, *_BARE_DELETION)
     else:
         connection = psycopg.connect(database_url, autocommit=True)
-        mark = "%s"
-    sql = f"DELETE FROM message WHERE id > {mark} AND id < {mark}"
-    yield lambda number: connection.execute(sql, (number << 32, (number + 1) << 32))
+        statements = _BARE_DELETION
+
+    def delete(number: int) -> None:
+        connection.execute("BEGIN")
+        for sql in statements:
+            connection.execute(sql.format(number << 32, (number + 1) << 32))
+        connection.execute("COMMIT")
+
+    yield delete
     connection.close()

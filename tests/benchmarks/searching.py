@@ -2,7 +2,6 @@
 
 import argparse
 import itertools
-import json
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -43,7 +42,8 @@ def w5(
             call(served, "memory/add", {"session_id": "x", "message": {"role": "user"}})
         before = _size(environment)
         have = sum(size for size in (10_000, 100_000) if size < total)
-        _fill(environment, total - have, words)
+        sessions = (total - have) // 100
+        fill.fill(environment["DATABASE_URL"], sessions=sessions, messages=100, texts=words)
         filled = _size(environment)
         begun = time.perf_counter()
         manage(environment, "rebuild_search")
@@ -66,20 +66,6 @@ def w5(
                     f" {cpu:.0f} µs CPU | empty view {empty:.2f} ms | {growth:.2f} × of 10,000"
                     f" | {_GOALS[vendor]} a word, ≤ 2 × |"
                 )
-
-
-def _fill(environment: dict[str, str], count: int, words: Iterator[str]) -> None:
-    """Add sessions of 100 messages, each with its own text."""
-
-    def payload(name: str) -> str:
-        message = {"id": name, "role": "user", "content": next(words)}
-        return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
-
-    kept, fill.payload = fill.payload, payload
-    try:
-        fill.fill(environment["DATABASE_URL"], sessions=count // 100, messages=100)
-    finally:
-        fill.payload = kept
 
 
 def _size(environment: dict[str, str]) -> int:
