@@ -2,8 +2,9 @@
 
 PostgreSQL's parser follows the server's locale, and neither database divides scripts that are
 written without spaces. A word is folded (case, accents, widths). Chinese, Japanese, Korean, Thai
-and their like are pairs of neighbouring characters, so that any part of a word finds it.
-Identifiers are words as a whole and in part. Emoji and other symbols are words of one character.
+and their like are single characters, many of which are words, and pairs of neighbouring ones, so
+that any part of a word finds it. Identifiers are words as a whole and in part. Emoji and other
+symbols are words of one character.
 """
 
 import re
@@ -17,7 +18,7 @@ from memory_app.folding import fold
 
 # Both the rules here and Python's Unicode tables decide on the words: another version of either
 # means that the index is made anew.
-VERSION: Final = f"1/{unicodedata.unidata_version}"
+VERSION: Final = f"2/{unicodedata.unidata_version}"
 # A longer word is found by its beginning, and looked for whole in the text.
 MAX_WORD: Final = 64
 
@@ -66,8 +67,8 @@ class Run(NamedTuple):
                 yield from (part[:MAX_WORD] for part in self.parts)
             return
         chain = self.folded
+        yield from chain
         yield from (chain[at : at + 2] for at in range(len(chain) - 1))
-        yield chain[-1]
 
 
 def runs(text: str) -> Iterator[Run]:
@@ -267,6 +268,6 @@ def _asked(run: Run, begins: bool) -> Iterator[Word]:
     if run.parts:
         yield Word(run.folded[:MAX_WORD], begins and len(run.folded) <= MAX_WORD)
     elif len(run.folded) == 1:
-        yield Word(run.folded, True)
+        yield Word(run.folded)
     else:
         yield from (Word(run.folded[at : at + 2]) for at in range(len(run.folded) - 1))

@@ -163,13 +163,14 @@ def enter_reveal(
     namespace: str | None,
     about: About,
     act: AuditAct = AuditAct.SESSION_REVEAL,
+    counts: Mapping[str, int] = MappingProxyType({}),
     now: int | None = None,
 ) -> None:
     """Enter that a person opens content, which is handed over only when this returns.
 
     The same person opening the same once more within 15 minutes is not entered again.
     """
-    enter_once(Entry(person.username, act, namespace, about), _ONE_REVEAL, now)
+    enter_once(Entry(person.username, act, namespace, about, counts), _ONE_REVEAL, now)
 
 
 def search_about(namespace: str, query: str) -> About:

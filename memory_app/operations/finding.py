@@ -9,11 +9,10 @@ from memory_app.models import AuditAct
 from memory_app.operations.auditing import enter_reveal, search_about
 from memory_app.operations.rights import Person, Right
 from memory_app.operations.scanning import Home, Match, MessageFilter, Question
-from memory_app.operations.searching import check_sort, run
+from memory_app.operations.searching import check_sort, run, understand
 from memory_app.operations.tallying import read_tallies
 from memory_app.operations.viewing import Place, visible_places
 from memory_app.storage import engine
-from memory_app.words import parse
 
 # How many messages a page shows.
 PAGE = 50
@@ -92,18 +91,23 @@ def search_content(
     if not query.strip() or len(query) > conf.MAX_QUERY:
         raise Invalid.at(("query",), f"type words to look for, at most {conf.MAX_QUERY} characters")
     scope = search_scope(person=person, namespace=namespace)
-    question = Question(parse(query), wanted, check_sort(sort), PAGE, False)
+    question = Question(understand(query), wanted, check_sort(sort), PAGE, False)
     numbers = [place.id for place in scope.searched]
     # Whoever loses a role, or an open reason, cannot go on with a cursor from before.
     list_of = ("content", person.id, numbers, query, wanted, sort)
     searched = run(question, numbers, list_of, cursor, now)
     tallies = engine().read(lambda db: read_tallies(db, numbers, searched.now))
     if scope.searched:
-        # One entry for each search, about its one namespace, or about none in particular.
+        # One entry for each search, about its one namespace, or about how many there were.
         name = scope.searched[0].name if len(scope.searched) == 1 else None
-        about = search_about(name or "", query)
-        act = AuditAct.CONTENT_SEARCH
-        enter_reveal(person=person, namespace=name, about=about, act=act, now=now)
+        enter_reveal(
+            person=person,
+            namespace=name,
+            about=search_about(name or "", query),
+            act=AuditAct.CONTENT_SEARCH,
+            counts={} if name else {"namespaces": len(scope.searched)},
+            now=now,
+        )
     return Found(
         groups=_group(searched.matches, scope.searched, searched.now),
         count=len(searched.matches),

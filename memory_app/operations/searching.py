@@ -16,7 +16,7 @@ from memory_app.operations.indexing import is_rebuilding
 from memory_app.operations.keys import Caller
 from memory_app.operations.scanning import Match, MessageFilter, Question, Scan
 from memory_app.storage import Database, engine, search_index
-from memory_app.words import parse
+from memory_app.words import Query, parse
 
 SORTS: Final = ("newest", "best")
 # Best first ranks so many of the newest that match.
@@ -58,11 +58,11 @@ def search_messages(
 ) -> Searched:
     """Search the live sessions of the caller's namespace. Any text is a query.
 
-    Raises Invalid for a cursor of another search.
+    Raises Invalid for a query that only leaves out, and for a cursor of another search.
     """
     caller.require("read")
     scope = ("search", caller.namespace_id, query, wanted, sort)
-    question = Question(parse(query), wanted, sort, limit, True)
+    question = Question(understand(query), wanted, sort, limit, True)
     return run(question, [caller.namespace_id], scope, cursor, now)
 
 
@@ -87,6 +87,15 @@ def run(
     following = write_cursor(page.following, scope) if page.following else None
     seconds = time.perf_counter() - begun
     return Searched(page.matches, following, page.truncated, rebuilding, seconds, moment)
+
+
+def understand(query: str) -> Query:
+    """Read what was typed. Raises Invalid when it only leaves out: an error is no empty list."""
+    understood = parse(query)
+    if understood.excluded and not understood.terms:
+        reason = "name a word that must be there; -word only leaves out"
+        raise Invalid.at(("query", "query"), reason)
+    return understood
 
 
 def check_sort(sort: str) -> str:

@@ -73,7 +73,14 @@ def test_phrases_beginnings_and_exclusions_mean_what_they_say(api: Api) -> None:
     assert search(api, "red -car") == ["red wine"]
     assert search(api, 'red -"red car"') == ["red wine", "the car is red"]
     assert search(api, "red -car*") == ["red wine"]
-    assert search(api, "-red") == []
+
+
+def test_a_query_that_only_leaves_out_is_refused(api: Api) -> None:
+    api.add("a", "a blue car")
+    for query in ("-red", '-"red car" -blue*'):
+        refusal = refused(api.get("memory/search", query=query), "invalid")
+        assert at(refusal) == [["query", "query"]]
+        assert "name a word that must be there" in refusal["detail"]
 
 
 def test_a_chain_of_characters_is_found_only_where_it_stands_together(api: Api) -> None:

@@ -1,7 +1,10 @@
 """W5: search, newest first, among more and more messages; and what the index costs."""
 
 import argparse
+import contextlib
 import itertools
+import json
+import sqlite3
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -37,11 +40,11 @@ def w5(
     first: dict[str, float] = {}
     vendor = "sqlite" if environment["DATABASE_URL"].startswith("sqlite") else "postgresql"
     words = texts.texts()
+    have = 0
     for total in [size for size in (10_000, 100_000, 1_000_000) if size <= asked.messages]:
         with serving(environment) as served:
             call(served, "memory/add", {"session_id": "x", "message": {"role": "user"}})
         before = _size(environment)
-        have = sum(size for size in (10_000, 100_000) if size < total)
         sessions = (total - have) // 100
         fill.fill(environment["DATABASE_URL"], sessions=sessions, messages=100, texts=words)
         filled = _size(environment)
@@ -53,17 +56,20 @@ def w5(
             f" | {(filled - before) / (total - have):,.0f} bytes a message without it"
             f" | {(_size(environment) - filled) / (total - have):,.0f} bytes with it | |"
         )
+        have = total
         with serving(environment) as served:
-            empty, _ = _times(served, "/api/empty/view", asked.rounds)
+            empty, _, _ = _times(served, "/api/empty/view", asked.rounds)
             for name, query in _QUERIES.items():
                 path = f"/api/v1/memory/search?query={urllib.parse.quote(query)}"
                 before_cpu = served.cpu()
-                fast, median = _times(served, path, asked.rounds)
+                fast, median, answer = _times(served, path, asked.rounds)
+                found = len(json.loads(answer)["items"])
                 cpu = (served.cpu() - before_cpu) / (20 * asked.rounds + 10) * 1e6
                 growth = fast / first.setdefault(name, fast)
                 yield (
-                    f"search {total:,}: {name} | {fast:.2f} ms, median {median:.2f} ms,"
-                    f" {cpu:.0f} µs CPU | empty view {empty:.2f} ms | {growth:.2f} × of 10,000"
+                    f"search {total:,}: {name}, {found} shown | {fast:.2f} ms,"
+                    f" median {median:.2f} ms, {cpu:.0f} µs CPU | empty view {empty:.2f} ms"
+                    f" | {growth:.2f} × of 10,000"
                     f" | {_GOALS[vendor]} a word, ≤ 2 × |"
                 )
 
@@ -72,8 +78,9 @@ def _size(environment: dict[str, str]) -> int:
     url = environment["DATABASE_URL"]
     if url.startswith("sqlite"):
         path = Path(url.removeprefix("sqlite:///"))
-        files = (path, path.with_name(path.name + "-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return path.stat().st_size
     import psycopg
 
     with psycopg.connect(url, autocommit=True) as server:
@@ -82,8 +89,8 @@ def _size(environment: dict[str, str]) -> int:
         return int(row[0]) if row else 0
 
 
-def _times(served: Served, path: str, rounds: int) -> tuple[float, float]:
-    """Return the fastest tenth and the median of single calls, in milliseconds.
+def _times(served: Served, path: str, rounds: int) -> tuple[float, float, bytes]:
+    """Return the fastest tenth and the median of single calls, in milliseconds, and an answer.
 
     The fastest tenth is what a search takes when nothing else wants the machine.
     """
@@ -96,11 +103,11 @@ def _times(served: Served, path: str, rounds: int) -> tuple[float, float]:
         begun = time.perf_counter()
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
-        answer.read()
+        body = answer.read()
         assert answer.status == 200, answer.status
         if number >= 10:
             taken.append((time.perf_counter() - begun) * 1000)
         if len(taken) >= 20 * rounds:
             break
     taken.sort()
-    return taken[len(taken) // 10], taken[len(taken) // 2]
+    return taken[len(taken) // 10], taken[len(taken) // 2], body

@@ -17,8 +17,8 @@ from memory_app.errors import Forbidden, Invalid, NotFound, ReasonNeeded
 from memory_app.operations import finding, keeping
 from memory_app.operations.receiving import ROLES
 from memory_app.operations.rights import Person
+from memory_app.operations.searching import understand
 from memory_app.operations.wording import MAX_TEXT_BYTES
-from memory_app.words import parse
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -47,9 +47,8 @@ def _read(request: HttpRequest) -> Inquiry:
     asked.wanted()
     if len(asked.q) > conf.MAX_QUERY:
         raise Invalid.at(("q",), f"a search has at most {conf.MAX_QUERY} characters")
-    if not parse(asked.q).terms:
-        only = "name a word that must be there; -word only leaves out"
-        raise Invalid.at(("q",), only if parse(asked.q).excluded else "type a word to look for")
+    if not understand(asked.q).terms:
+        raise Invalid.at(("q",), "type a word to look for")
     return asked
 
 
