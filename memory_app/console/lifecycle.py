@@ -50,7 +50,8 @@ def _ahead(view: SessionView, because: str) -> list[Step]:
     ahead = []
     if shown.expires_at > now:
         at = None if shown.expires_at >= NEVER else shown.expires_at
-        ahead.append(Step("Expires", "hourglass", at, because, ahead=True))
+        note = "if no message comes" if shown.expires_because == "idle" else because
+        ahead.append(Step("Expires", "hourglass", at, note, ahead=True))
     if shown.held:
         ahead.append(Step("Purge", "lock", None, "not while it is held", ahead=True))
     elif shown.expires_at < NEVER:

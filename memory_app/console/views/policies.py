@@ -205,9 +205,13 @@ def _scope(policy: PolicyView) -> str:
 
 def _tell(request: HttpRequest, done: PolicyEffect, said: str) -> None:
     if done.applied:
-        expired, sooner, later = (f"{n:,}" for n in (done.would_expire, done.sooner, done.later))
-        counts = f" Of its live sessions {expired} expired, {sooner} expire sooner, {later} later."
-        messages.success(request, said + (counts if done.changes else ""))
+        parts = (
+            (done.would_expire, "expired"),
+            (done.sooner, "expire sooner"),
+            (done.later, "expire later"),
+        )
+        counts = ", ".join(f"{number:,} {what}" for number, what in parts if number)
+        messages.success(request, said + (f" Of its live sessions {counts}." if counts else ""))
     else:
         messages.warning(
             request, f"{said} It is not applied to all sessions yet: cleanup goes on with it."
