@@ -2,13 +2,14 @@
 
 import argparse
 import json
+import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tests.benchmarks import fill, load, raw, texts
 from tests.served import Served, manage, serving
@@ -57,20 +58,23 @@ def w7(
             f"| without a purge p99 {quiet.percentile(0.99):.0f} ms,"
             f" at most {quiet.percentile(1):.0f} ms | | ≥ 50,000 messages/s, ≤ 100 ms |"
         )
+        # Starting the command takes most of a second.
+        idle = _clean_up(environment).cpu
         for length, messages in ((50, asked.messages), (2, asked.messages // 10)):
             _fill(environment, messages // length, length, days_ago=40)
-            done, waits = _beside(lambda: _clean_up(environment), served, adding)
-            sessions, purged, seconds = done
+            done, waits = _beside(lambda: _clean_up(environment), served, adding, call)
             yield (
-                f"purge by age, {sessions:,} sessions of {length} messages"
-                f" | {purged / seconds:,.0f} messages/s, {sessions / seconds:,.0f} sessions/s;"
+                f"purge by age, {done.sessions:,} sessions of {length} messages"
+                f" | {done.messages / done.seconds:,.0f} messages/s,"
+                f" {done.sessions / done.seconds:,.0f} sessions/s,"
+                f" {done.messages / (done.cpu - idle):,.0f} messages a second of CPU;"
                 f" {waits} {beside}"
             )
         messages = asked.messages // 2
         _fill(environment, messages // 50, 50, days_ago=20)
-        total, waits = _beside(lambda: _ask_for_purge(served, call), served, adding)
+        total, waits = _beside(lambda: _ask_for_purge(served, call), served, adding, call)
         yield f"preview and execute of {total:,} sessions, answered 202 | {waits} {beside}"
-        _, waits = _beside(lambda: _clean_up(environment), served, adding)
+        _, waits = _beside(lambda: _clean_up(environment), served, adding, call)
         yield f"the purge itself, of {messages:,} messages, by cleanup | {waits} {beside}"
 
 
@@ -82,9 +86,10 @@ def _fill(environment: dict[str, str], sessions: int, messages: int, days_ago: i
     return first
 
 
-def _beside(work: Callable[[], T], served: Served, adding: Adding) -> tuple[T, str]:
-    """Do something beside a writer; return what came of it, and how long adds took meanwhile."""
+def _beside(work: Callable[[], T], served: Served, adding: Adding, call: Call) -> tuple[T, str]:
+    """Do something beside a writer; return what came of it, and how adds and searches fared."""
     waits: list[float] = []
+    found: list[float] = []
     with ThreadPoolExecutor(1) as other:
         working = other.submit(work)
         while not working.done():
@@ -92,16 +97,43 @@ def _beside(work: Callable[[], T], served: Served, adding: Adding) -> tuple[T, s
             if measured.statuses.keys() != {201}:
                 sys.exit(f"unexpected answers: {measured.statuses}")
             waits += measured.latencies
+            found.append(_seconds_until_found(served, call))
     waits.sort()
     p99 = waits[int(len(waits) * 0.99)] * 1000
-    said = f"a writer waits p99 {p99:.0f} ms, at most {waits[-1] * 1000:.0f} ms"
+    said = (
+        f"a writer waits p99 {p99:.0f} ms, at most {waits[-1] * 1000:.0f} ms;"
+        f" added to found median {statistics.median(found):.2f} s, at most {max(found):.2f} s"
+    )
     return working.result(), said
 
 
-def _clean_up(environment: dict[str, str]) -> tuple[int, int, float]:
-    """Run cleanup; return the sessions and messages that were due, and the seconds."""
+def _seconds_until_found(served: Served, call: Call) -> float:
+    """Add a message, and search until it is found."""
+    word = f"w{time.time_ns()}"
+    call(served, "memory/add", {"session_id": "w7", "message": {"role": "user", "content": word}})
+    added = time.perf_counter()
+    while not call(served, "memory/search", {"query": word})["items"]:
+        time.sleep(0.01)
+    return time.perf_counter() - added
+
+
+class _CleanedUp(NamedTuple):
+    """What was due, and how long it took, by the clock and in CPU."""
+
+    sessions: int
+    messages: int
+    seconds: float
+    cpu: float
+
+
+def _clean_up(environment: dict[str, str]) -> _CleanedUp:
+    """Run cleanup."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = json.loads(manage(environment, "cleanup", "--json"))
-    return done["purged"]["sessions"], done["purged"]["messages"], done["seconds"]
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    due = done["purged"]
+    return _CleanedUp(due["sessions"], due["messages"], done["seconds"], cpu)
 
 
 def _ask_for_purge(served: Served, call: Call) -> int:
