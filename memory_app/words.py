@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from memory_app.folding import fold
@@ -184,6 +184,21 @@ class Term:
     runs: tuple[Run, ...]
     is_prefix: bool
 
+    def may_stand_in(self, text: str) -> bool:
+        """Tell without taking a text apart whether the words may stand side by side in it.
+
+        Most messages with both words of a phrase have them apart: 1 microsecond instead of 30.
+        """
+        if self.needle is None or not text.isascii():
+            return True
+        parts = [part for run in self.runs for part in run.parts or (run.folded,)]
+        return _side_by_side(tuple(parts)).search(text.lower()) is not None
+
+
+@lru_cache(maxsize=16)
+def _side_by_side(parts: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("[^0-9a-z]*".join(map(re.escape, parts)))
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -202,6 +217,8 @@ class Query:
         asked = [term for term in self.terms if term.needle is not None]
         if all(_is_spelled(text, term) for term in asked) and not self.excluded:
             return True
+        if not all(term.may_stand_in(text) for term in asked):
+            return False
         flat = flatten(text)
         return all(str(term.needle) in flat for term in asked) and not any(
             term.needle is not None and term.needle in flat and _has(words(text), term)

@@ -18,7 +18,7 @@ from memory_app.operations.recording import Recording, add_events
 from memory_app.operations.scanning import MessageFilter
 from memory_app.operations.searching import search_messages
 from memory_app.operations.wording import text_of
-from memory_app.words import parse, words
+from memory_app.words import flatten, parse, words
 from tests.conftest import conversations
 from tests.factories import make_caller, make_event
 
@@ -116,6 +116,15 @@ def test_any_query_finds_what_a_plain_scan_finds(ann: Caller, query: str) -> Non
     assume(understood.terms or not understood.excluded)
     scanned = [seq for seq, text in enumerate(TEXTS, 1) if understood.matches(text)]
     assert found(ann, query) == scanned[::-1]
+
+
+@settings(max_examples=300, deadline=None)
+@given(phrase=st.lists(st.sampled_from(PIECES), min_size=1, max_size=3))
+def test_the_short_look_for_a_phrase_overlooks_none(phrase: list[str]) -> None:
+    for term in parse(f'"{" ".join(phrase)}"').terms:
+        for text in (*TEXTS, " ".join(phrase), "_".join(phrase), "".join(map(str.title, phrase))):
+            if term.needle is not None and term.needle in flatten(text):
+                assert term.may_stand_in(text), (term.needle, text)
 
 
 @settings(
