@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from memory_app import conf
-from memory_app.errors import Invalid, NotFound
+from memory_app.errors import Forbidden, Invalid, NotFound
 from memory_app.models import AuditAct
 from memory_app.operations.auditing import enter_reveal, search_about
-from memory_app.operations.rights import Person, Right
+from memory_app.operations.rights import Person, Right, role_for
 from memory_app.operations.scanning import Home, Match, MessageFilter, Question
 from memory_app.operations.searching import check_sort, run, understand
 from memory_app.operations.tallying import read_tallies
@@ -63,7 +63,8 @@ def search_scope(*, person: Person, namespace: str | None = None) -> Scope:
     places = engine().read(lambda db: visible_places(db, person))
     holding = [place for place in places if person.holds(Right.READ_CONTENT, place.name)]
     if not holding and places:
-        person.require(Right.READ_CONTENT, places[0].name)
+        needed = role_for(Right.READ_CONTENT)
+        raise Forbidden(f"this needs the role {needed}, which you do not hold")
     if namespace is not None:
         if namespace not in [place.name for place in places]:
             raise NotFound("there is no such namespace")

@@ -49,7 +49,7 @@ def test_an_invited_person_enters_by_the_link_and_signs_in(
     assert either.url == f"{live_server.url}/join/"
     either.get_by_label("New password").fill(WORDS)
     either.get_by_label("The same again").fill(WORDS)
-    either.get_by_role("button", name="Keep this password").click()
+    either.get_by_role("button", name="Set the password").click()
     expect(either.get_by_text("Sign in as zoë.")).to_be_visible()
     either.get_by_label("Name").fill("zoë")
     either.get_by_label("Password").fill(WORDS)
