@@ -194,12 +194,12 @@ class Spared(NamedTuple):
     uid: str
     session_id: str
     until: int | None
+    messages: int
+    bytes: int
 
 
-def find_spared(
-    *, actor: Actor, preview: PreviewView, limit: int, now: int | None = None
-) -> Sequence[Spared]:
-    """Return the first sessions of a preview that a purge would leave, by their ids.
+def find_spared(*, actor: Actor, preview: PreviewView, now: int | None = None) -> Sequence[Spared]:
+    """Return the sessions of a preview that a purge would leave, by their ids.
 
     `until` is when those may be purged whose last hold was released less than a day ago. Of a large
     set none are looked for.
@@ -209,17 +209,18 @@ def find_spared(
     require_right(actor, preview.namespace, Right.PURGE)
 
     def work(db: Database) -> list[Spared]:
-        rows = db.rows(_SPARED, (preview.token, now or db.now(), limit))
-        return [Spared(uid, name, None if held else until) for uid, name, until, held in rows]
+        rows = db.rows(_SPARED, (preview.token, now or db.now()))
+        return [Spared(row[0], row[1], None if row[5] else row[2], row[3], row[4]) for row in rows]
 
     return engine().read(work)
 
 
 _SPARED: Final = (
-    f"SELECT s.uid, s.session_id, s.purge_not_before, CASE WHEN {HELD} THEN 1 ELSE 0 END"
+    "SELECT s.uid, s.session_id, s.purge_not_before, s.message_count, s.size_bytes,"
+    f" CASE WHEN {HELD} THEN 1 ELSE 0 END"
     " FROM previewed_session p JOIN agent_session s ON s.id = p.number"
     f" WHERE p.preview_id = %s AND ({HELD} OR s.purge_not_before > %s)"
-    " ORDER BY s.session_id, s.id LIMIT %s"
+    " ORDER BY s.session_id, s.id"
 )
 
 

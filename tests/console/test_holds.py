@@ -214,6 +214,7 @@ def test_a_purge_shows_and_leaves_what_is_held(agent: Caller, olga: Client) -> N
     text = olga.get(f"/purges/{token}/").text
     assert re.search(r"<b>1</b><span>on hold, will stay", text)
     assert "Purge 1 session for good?" in text
+    assert "<b>1</b><span>message<" in text, "only what goes is counted"
     assert re.search(rf'On hold</dt><dd><a [^>]*href="/sessions/{uid}/"[^>]*>org-1/ann<', text)
     answer = olga.post(f"/purges/{token}/", {"typed": "purge 1", "reason": "Old"}, follow=True)
     assert re.search(r"<b>1</b><span>on hold, stayed", answer.text)

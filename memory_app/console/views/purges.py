@@ -171,9 +171,12 @@ def _form(
     request: HttpRequest, preview: PreviewView, problems: dict[str, str] | None = None
 ) -> HttpResponse:
     person: Person = request.person  # type: ignore[attr-defined]
+    spared = previewing.find_spared(actor=person, preview=preview)
     context = {
         "preview": preview,
-        "spared": previewing.find_spared(actor=person, preview=preview, limit=_NAMED),
+        "going_messages": max(0, preview.messages - sum(one.messages for one in spared)),
+        "going_bytes": max(0, preview.bytes - sum(one.bytes for one in spared)),
+        "spared": spared[:_NAMED],
         "phrase": phrase(preview),
         "words": filters.words(preview.wanted, preview.namespace),
         "problems": problems or {},
