@@ -170,7 +170,14 @@ AXES_LOCKOUT_CALLABLE = "memory_app.console.views.accounts.locked_out"
 AXES_USERNAME_CALLABLE = "memory_app.console.clients.name_digest"
 AXES_CLIENT_IP_CALLABLE = "memory_app.console.clients.counted_address"
 AXES_CLIENT_STR_CALLABLE = "memory_app.console.clients.no_name"
-AXES_SENSITIVE_PARAMETERS = ["username", "password", "code", "next", "csrfmiddlewaretoken"]
+AXES_SENSITIVE_PARAMETERS = [
+    "username",
+    "password",
+    "code",
+    "answer",
+    "next",
+    "csrfmiddlewaretoken",
+]
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 # These look for a middleware by name. config/middleware.py has subclasses of axes' and of the CSRF
@@ -225,6 +232,8 @@ LOGGING = {
         # Django's own request log writes paths with their query string, where session ids are.
         "django.request": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "django.server": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        # It names the ids of passkeys.
+        "fido2": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "axes": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "django.security": {"handlers": [], "level": "CRITICAL", "propagate": False},
     },

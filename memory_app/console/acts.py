@@ -58,6 +58,8 @@ WORDS: Final[Mapping[str, Words]] = {
     "second_factor.remove": Words("Removed a second factor", "shield-off"),
     "second_factor.reset": Words("Reset a second factor", "shield-off"),
     "second_factor.codes": Words("Made recovery codes", "key"),
+    "passkey.add": Words("Added a passkey", "key"),
+    "passkey.remove": Words("Removed a passkey", "trash"),
     "second_factor.recover": Words("Used a recovery code", "key"),
     "key.create": Words("Made an API key", "key"),
     "key.rotate": Words("Rotated an API key", "rotate-clockwise"),

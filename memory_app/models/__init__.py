@@ -12,6 +12,7 @@ from memory_app.models.legal_hold import HoldKind, LegalHold
 from memory_app.models.message import Message
 from memory_app.models.namespace import Namespace
 from memory_app.models.operator import Operator, OperatorRole, Role
+from memory_app.models.passkey import Passkey
 from memory_app.models.preview import Preview, PreviewedSession
 from memory_app.models.purge import Purge
 from memory_app.models.receipt import Receipt, ReceiptKind, ReceiptSubject
@@ -47,6 +48,7 @@ __all__ = [
     "OnExpired",
     "Operator",
     "OperatorRole",
+    "Passkey",
     "Preview",
     "PreviewedSession",
     "Purge",

@@ -44,6 +44,8 @@ class AuditAct(StrEnum):
     FACTOR_RESET = "second_factor.reset"
     FACTOR_CODES = "second_factor.codes"
     FACTOR_RECOVER = "second_factor.recover"
+    PASSKEY_ADD = "passkey.add"
+    PASSKEY_REMOVE = "passkey.remove"
     KEY_CREATE = "key.create"
     KEY_ROTATE = "key.rotate"
     KEY_REVOKE = "key.revoke"

@@ -50,7 +50,7 @@ def find_factor(*, person: Person) -> Factor | None:
 
 def is_asked_of(*, operator_id: int) -> bool:
     """Tell whether a person signs in with a second factor."""
-    return engine().read(lambda db: _is_confirmed(db, operator_id))
+    return engine().read(lambda db: is_confirmed(db, operator_id))
 
 
 def begin_factor(*, person: Person, issuer: str, now: int | None = None) -> Enrolment:
@@ -119,7 +119,7 @@ def renew_recovery_codes(*, person: Person, now: int | None = None) -> tuple[str
     """Make other recovery codes, and end those there were. Raises NotFound."""
 
     def work(db: Database) -> tuple[str, ...]:
-        if not _is_confirmed(db, person.id):
+        if not is_confirmed(db, person.id):
             raise NotFound("there is no second factor")
         codes = renew_codes(db, person.id)
         entry = person_entry(person.username, AuditAct.FACTOR_CODES, person.id)
@@ -177,15 +177,17 @@ def _remove(db: Database, actor: str, act: AuditAct, number: int, now: int | Non
     if not db.run("DELETE FROM second_factor WHERE operator_id = %s", (number,)):
         raise NotFound("there is no second factor")
     db.run("DELETE FROM recovery_code WHERE operator_id = %s", (number,))
+    db.run("DELETE FROM passkey WHERE operator_id = %s", (number,))
     write_entry(db, person_entry(actor, act, number), now or db.now())
 
 
 def _refuse_second(db: Database, person: Person) -> None:
-    if _is_confirmed(db, person.id):
+    if is_confirmed(db, person.id):
         raise Invalid("you have a second factor; remove it before you add another")
 
 
-def _is_confirmed(db: Database, number: int) -> bool:
+def is_confirmed(db: Database, number: int) -> bool:
+    """Tell, in the caller's transaction, whether a person has a second factor."""
     row = db.row("SELECT confirmed_at FROM second_factor WHERE operator_id = %s", (number,))
     return row is not None and row[0] is not None
 

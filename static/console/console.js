@@ -261,6 +261,7 @@
       close.closest("dialog").close();
     }
     if (target.closest("[data-print]")) print();
+    if (target.closest("[data-ask]")) askForPasskey(target.closest("form"));
     dropToast(target.closest("[data-dismiss]")?.closest(".toast"));
     if (target.matches("input[name=sel]")) {
       if (event.shiftKey) tickTo(target);
@@ -545,6 +546,25 @@
     field.value = location.hash.slice(1);
     history.replaceState(null, "", location.pathname);
     field.form.requestSubmit();
+  }
+
+  // --- passkeys -------------------------------------------------------------------------------
+
+  // The browser asks for the passkey; its answer is sent with the form.
+  async function askForPasskey(form) {
+    const made = window.PublicKeyCredential;
+    if (!made?.parseRequestOptionsFromJSON) return toast("This browser has no passkeys here.");
+    const asked = JSON.parse(form.dataset.passkey);
+    try {
+      const answer = await ("makes" in form.dataset
+        ? navigator.credentials.create({ publicKey: made.parseCreationOptionsFromJSON(asked) })
+        : navigator.credentials.get({ publicKey: made.parseRequestOptionsFromJSON(asked) }));
+      form.elements.answer.value = JSON.stringify(answer);
+      form.submit();
+    } catch (problem) {
+      const known = problem.name === "InvalidStateError";
+      toast(known ? "This device has a passkey here already." : "No passkey was used: it was cancelled, or took too long.");
+    }
   }
 
   // --- start ----------------------------------------------------------------------------------

@@ -13,11 +13,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from memory_app import moments
-from memory_app.console import acts, clients, middleware, navigation, page, times
+from memory_app.console import acts, clients, middleware, navigation, page, passkeys, times
+from memory_app.console.backends import Answer
 from memory_app.console.middleware import ConsoleRequest, public
 from memory_app.console.views import errors
 from memory_app.models import Operator
 from memory_app.operations import codes, people, second_factor, sign_ins
+from memory_app.operations.passkeys import ask_for_passkey
 from memory_app.operations.preferences import set_preferences
 from memory_app.operations.rights import Person
 from memory_app.operations.sign_ins import Place
@@ -72,13 +74,7 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
         return page.redirect(request, reverse("console:sign_in"))
     wrong = False
     if request.method == "POST":
-        found = auth.authenticate(
-            request,
-            username=person.get_username(),
-            operator_id=person.pk,
-            code=request.POST.get("code", ""),
-        )
-        if found is not None:
+        if _shows_factor(request, person):
             return _let_in(request, person, request.session[_AWAITED]["back"])
         people.enter_failed_sign_in(username=person.get_username())
         wrong = True
@@ -88,10 +84,33 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
         context={
             "wrong": wrong,
             "name": person.get_username(),
+            "by_passkey": "answer" in request.POST,
+            "passkey": _passkey_for(request, person),
             "paused": not codes.takes_codes(operator_id=person.pk),
         },
         status=422 if wrong else 200,
     )
+
+
+def _shows_factor(request: HttpRequest, person: Operator) -> bool:
+    """Tell whether what was sent is the person's second factor: a passkey's answer, or a code."""
+    given: dict[str, Any] = {"code": request.POST.get("code", "")}
+    if "answer" in request.POST:
+        party, state = passkeys.party(request), passkeys.take(request)
+        if party is None or state is None:
+            return False
+        given = {"passkey": Answer(party, state, request.POST["answer"])}
+    found = auth.authenticate(
+        request, username=person.get_username(), operator_id=person.pk, **given
+    )
+    return found is not None
+
+
+def _passkey_for(request: HttpRequest, person: Operator) -> str:
+    """Return what the browser is to be asked for one of the person's passkeys, if anything."""
+    party = passkeys.party(request)
+    asked = party and ask_for_passkey(operator_id=person.pk, party=party)
+    return passkeys.keep(request, asked) if asked else ""
 
 
 def _await_code(request: HttpRequest, person: Operator, back: str) -> None:

@@ -10,9 +10,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from memory_app import conf
 from memory_app.console import acts, middleware, page
+from memory_app.console import passkeys as asking
 from memory_app.console.middleware import ConsoleRequest, open_without_factor
 from memory_app.errors import Invalid, NotFound
-from memory_app.operations import people, preferences, second_factor, sign_ins
+from memory_app.operations import passkeys, people, preferences, second_factor, sign_ins
+from memory_app.operations.passkeys import Party
 
 # So long before somebody is signed out the page asks whether they are still there; WCAG 2.2.1
 # wants at least 20 seconds.
@@ -104,7 +106,8 @@ def end_sign_in(request: ConsoleRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def factor(request: ConsoleRequest) -> HttpResponse:
     """Show, add and remove the person's second factor."""
-    act = _FACTOR_ACTS.get(request.POST.get("do", "")) if request.method == "POST" else None
+    do = "forget" if "passkey" in request.POST else request.POST.get("do", "")
+    act = _FACTOR_ACTS.get(do) if request.method == "POST" else None
     if act is None:
         return _show_factor(request)
     try:
@@ -114,7 +117,7 @@ def factor(request: ConsoleRequest) -> HttpResponse:
 
 
 def _show_factor(
-    request: ConsoleRequest, *, problem: str = "", codes: tuple[str, ...] = ()
+    request: ConsoleRequest, *, problem: str = "", codes: tuple[str, ...] = (), asked: str = ""
 ) -> HttpResponse:
     begun = second_factor.begun_factor(person=request.person, issuer=_issuer(request))
     context = {
@@ -123,6 +126,10 @@ def _show_factor(
         "required": conf.requires_second_factor(),
         "problem": problem,
         "codes": codes,
+        "passkeys": passkeys.list_passkeys(person=request.person),
+        "party": asking.party(request),
+        "asked": asked,
+        "given": request.POST.get("name", ""),
     }
     status = 422 if problem else 200
     return page.render(
@@ -154,7 +161,50 @@ def _remove(request: ConsoleRequest) -> HttpResponse:
     return page.redirect(request, reverse("console:account"))
 
 
-_FACTOR_ACTS = {"begin": _begin, "confirm": _confirm, "codes": _renew, "remove": _remove}
+def _ask_passkey(request: ConsoleRequest) -> HttpResponse:
+    """Let the browser be asked for a passkey, when the password is right."""
+    party = _party(request)
+    name = passkeys.check_name(request.POST.get("name", ""))
+    _require_password(request)
+    asked = passkeys.begin_passkey(person=request.person, party=party, name=name)
+    return _show_factor(request, asked=asking.keep(request, asked))
+
+
+def _add_passkey(request: ConsoleRequest) -> HttpResponse:
+    party, state = _party(request), asking.take(request)
+    if state is None or "name" not in state:
+        raise Invalid("this was asked a while ago; begin again")
+    name = passkeys.add_passkey(
+        person=request.person, party=party, state=state, answer=request.POST.get("answer", "")
+    )
+    messages.success(request, f"The passkey {name} is added. You can sign in with it.")
+    return page.redirect(request, reverse("console:second_factor"))
+
+
+def _forget_passkey(request: ConsoleRequest) -> HttpResponse:
+    given = request.POST["passkey"]
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+    name = passkeys.remove_passkey(person=request.person, number=number)
+    messages.success(request, f"The passkey {name} is not taken any more.")
+    return page.redirect(request, reverse("console:second_factor"))
+
+
+def _party(request: ConsoleRequest) -> Party:
+    party = asking.party(request)
+    if party is None:
+        raise Invalid("there are no passkeys at this address")
+    return party
+
+
+_FACTOR_ACTS = {
+    "begin": _begin,
+    "confirm": _confirm,
+    "codes": _renew,
+    "remove": _remove,
+    "ask": _ask_passkey,
+    "add": _add_passkey,
+    "forget": _forget_passkey,
+}
 
 
 def _require_password(request: ConsoleRequest) -> None:
