@@ -91,6 +91,37 @@ def badge(state: str) -> SafeString:
     return format_html('<span class="badge badge-{}">{}{}</span>', state, icon(drawing), word)
 
 
+@register.simple_tag(takes_context=True)
+def fault(context: Context, name: str, hint: str = "") -> SafeString | str:
+    """Mark a field in error, with what `fault_said` says and with the hint; the focus goes there.
+
+    Nothing where there is no fault, but for the hint.
+    """
+    if name not in (context.get("faults") or {}):
+        return format_html(' aria-describedby="{}"', hint) if hint else ""
+    return format_html(
+        ' aria-invalid="true" aria-describedby="{}" autofocus', f"fault-{name} {hint}".strip()
+    )
+
+
+@register.simple_tag(takes_context=True)
+def fault_said(context: Context, name: str = "") -> SafeString | str:
+    """Say what is wrong with a field beside it; without a name what no field is to blame for."""
+    said = (context.get("faults") or {}).get(name)
+    if said is None:
+        return ""
+    if not name:
+        return format_html(
+            '<p class="error" role="alert" id="problem">{}{}</p>', icon("alert-circle"), said
+        )
+    return format_html(
+        '<span class="error" role="alert" id="fault-{}">{}{}</span>',
+        name,
+        icon("alert-circle"),
+        said,
+    )
+
+
 @register.simple_block_tag
 def grid(content: str, caption: str, css: str = "") -> str:
     """Frame the head and the body of a table, which scrolls by itself where it is too wide."""

@@ -94,11 +94,14 @@ def check_key(*, scopes: Collection[str], label: str, rate_limit: int | None = N
     """Refuse scopes that there are not, a label that cannot be shown, and a limit that is none."""
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
-        raise Invalid(f"scopes are {', '.join(SCOPES)}; not {', '.join(unknown) or 'none'}")
+        said = f"scopes are {', '.join(SCOPES)}; not {', '.join(unknown) or 'none'}"
+        raise Invalid.at(("body", "scopes"), said)
     if len(label) > conf.MAX_TITLE or not label.isprintable():
-        raise Invalid(f"a label has at most {conf.MAX_TITLE} characters, all of them printable")
+        said = f"a label has at most {conf.MAX_TITLE} characters, all of them printable"
+        raise Invalid.at(("body", "label"), said)
     if rate_limit is not None and not 1 <= rate_limit <= MAX_RATE:
-        raise Invalid(f"a limit is 1 to {MAX_RATE:,} calls a minute; without one there is none")
+        said = f"a limit is 1 to {MAX_RATE:,} calls a minute; without one there is none"
+        raise Invalid.at(("body", "rate_limit"), said)
 
 
 def issue_key(db: Database, new: NewKey, actor: str, now: int) -> str:

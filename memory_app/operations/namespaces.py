@@ -70,9 +70,10 @@ def check_name(name: str) -> str:
         return name
     proposal = _NOT_IN_NAMES.sub("-", name.lower())[:64].strip("._-")
     perhaps = f"; perhaps {proposal}" if proposal and proposal != name else ""
-    raise Invalid(
+    raise Invalid.at(
+        ("body", "name"),
         "a namespace has 1 to 64 lowercase letters, digits, dots, dashes and underscores,"
-        f" and begins and ends with a letter or digit{perhaps}"
+        f" and begins and ends with a letter or digit{perhaps}",
     )
 
 
@@ -97,7 +98,7 @@ def create_namespace(
     def work(db: Database) -> NamespaceView:
         moment = now or db.now()
         if Namespace.objects.filter(name=change.name).exists():
-            raise Invalid(f"there is a namespace {change.name} already")
+            raise Invalid.at(("body", "name"), f"there is a namespace {change.name} already")
         made = ensure_namespace(name=change.name, now=moment)
         _write(db, made.pk, change)
         found = _find(db, person, change.name)
@@ -124,7 +125,7 @@ def change_namespace(
         db.row("SELECT s.id FROM namespace s WHERE s.name = %s {for_update}", (change.name,))
         before = _find(db, person, change.name)
         if not confirmed and (bites := bites_of(before, change)):
-            raise Invalid(f"confirm that {' and that '.join(bites)}")
+            raise Invalid.at(("body", "confirmed"), f"confirm that {' and that '.join(bites)}")
         _write(db, before.number, change)
         after = _find(db, person, change.name)
         if after != before:
@@ -150,7 +151,10 @@ def bites_of(before: NamespaceView, change: NamespaceChange) -> Sequence[str]:
 
 def _check(change: NamespaceChange) -> None:
     if change.on_expired not in OnExpired.values:
-        raise Invalid(f"an add to an expired session: one of {', '.join(OnExpired.values)}")
+        raise Invalid.at(
+            ("body", "on_expired"),
+            f"an add to an expired session: one of {', '.join(OnExpired.values)}",
+        )
 
 
 def _write(db: Database, number: int, change: NamespaceChange) -> None:

@@ -80,14 +80,14 @@ def add_person(
     # Names that only differ in case would be mistaken for one another in the audit log.
     taken = {name.casefold() for name in Operator.objects.values_list("username", flat=True)}
     if username.casefold() in taken:
-        raise Invalid(_TAKEN)
+        raise Invalid.at(("body", "username"), _TAKEN)
     places: list[Namespace | None] = [_namespace(name) for name in dict.fromkeys(namespaces)]
     person = Operator(username=username, password=encoded_password, created_at=now)
     try:
         with transaction.atomic():
             person.save(force_insert=True)
     except IntegrityError:
-        raise Invalid(_TAKEN) from None
+        raise Invalid.at(("body", "username"), _TAKEN) from None
     OperatorRole.objects.bulk_create(
         OperatorRole(operator=person, role=role, namespace=place)
         for role in dict.fromkeys(roles)
@@ -182,18 +182,21 @@ def change_password(
 def check_roles(roles: Collection[str]) -> None:
     """Raise Invalid when these are not roles, or none."""
     if not roles or not set(roles) <= set(ROLES):
-        raise Invalid(f"roles are {', '.join(ROLES)}")
+        raise Invalid.at(("body", "roles"), f"roles are {', '.join(ROLES)}")
 
 
 def check_name(username: str) -> str:
     """Return a name for a person as it is stored. Raises Invalid."""
     name = Operator.normalize_username(username)
     if not 1 <= len(name) <= _MAX_NAME or not name.isprintable() or name != name.strip():
-        raise Invalid(
-            f"a name has 1 to {_MAX_NAME} printable characters and no blank at either end"
+        raise Invalid.at(
+            ("body", "username"),
+            f"a name has 1 to {_MAX_NAME} printable characters and no blank at either end",
         )
     if is_reserved(name):
-        raise Invalid("the audit log names no person so: take another name")
+        raise Invalid.at(
+            ("body", "username"), "the audit log names no person so: take another name"
+        )
     return name
 
 

@@ -460,6 +460,19 @@
     if (/^(console:tick|console:idle|every)$/.test(asks)) ctx.request.headers["HX-Tick"] = "true";
   });
 
+  // A form that stays is told which of its fields is in error; one that came anew says so itself.
+  function markFaults(refused) {
+    for (const said of all("[data-faults-of]")) {
+      const form = find(said.dataset.faultsOf);
+      const fault = find("[data-fault]", said);
+      for (const field of all("[aria-invalid]", form)) field.removeAttribute("aria-invalid");
+      const field = fault && form.elements[fault.dataset.fault];
+      field?.setAttribute?.("aria-invalid", "true");
+      field?.setAttribute?.("aria-describedby", fault.id);
+    }
+    if (refused) find("#main [aria-invalid=true]")?.focus();
+  }
+
   document.addEventListener("htmx:before:swap", (event) => {
     asking = Boolean(find(ASKING));
     pressed = event.detail.ctx?.sourceElement;
@@ -480,7 +493,10 @@
     const { ctx } = event.detail;
     if (ctx?.sourceElement?.matches?.("[data-once]")) dropToast(ctx.sourceElement.closest(".toast"));
     const quiet = ctx?.request?.headers?.["HX-Tick"];
-    if (!ctx?.response || ctx.response.status >= 400) return;
+    if (!ctx?.response) return;
+    // Nobody is taken away from where they type.
+    markFaults(ctx.response.status === 422 && !/^(input|change)$/.test(ctx.sourceEvent?.type));
+    if (ctx.response.status >= 400) return;
     failures = 0;
     // What the menu of a selection offered is done.
     const menu = document.activeElement?.closest(".bulk details.menu[open]");

@@ -5,20 +5,12 @@ import subprocess
 import time
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import look, watch
 from tests.served import manage, serving
 
 MOST_SECONDS = 180
-
-
-@pytest.fixture(params=["with JavaScript", "without JavaScript"])
-def either(request: pytest.FixtureRequest) -> Page:
-    """Return a page in a browser of each kind."""
-    found: Page = request.getfixturevalue("page" if "out" not in request.param else "plain_page")
-    return found
 
 
 def printed(text: str, what: str) -> str:

@@ -14,14 +14,12 @@ from tests.factories import make_caller, make_key, make_session
 from tests.people import make_person
 
 
-@pytest.fixture(params=["with JavaScript", "without JavaScript"])
-def either(request: pytest.FixtureRequest, live_server: Any) -> Page:
-    """Return a page in a browser of each kind, of Ada, who administers and may see sessions."""
-    name = "page" if "out" not in request.param else "plain_page"
-    page: Page = request.getfixturevalue(name)
+@pytest.fixture
+def either(either: Page, live_server: Any) -> Page:
+    """Return a page of Ada, who administers and may see sessions."""
     ada = make_person("ada", administrator="*", privacy_officer="*")
-    admit(page.context, live_server.url, ada)
-    return page
+    admit(either.context, live_server.url, ada)
+    return either
 
 
 def make(page: Page, url: str, label: str = "night shift") -> str:

@@ -14,13 +14,11 @@ from tests.factories import make_caller, make_session
 from tests.people import make_person
 
 
-@pytest.fixture(params=["with JavaScript", "without JavaScript"])
-def either(request: pytest.FixtureRequest, live_server: Any) -> Page:
-    """Return a page in a browser of each kind, of Ada, who administers."""
-    name = "page" if "out" not in request.param else "plain_page"
-    page: Page = request.getfixturevalue(name)
-    admit(page.context, live_server.url, make_person("ada", administrator="*"))
-    return page
+@pytest.fixture
+def either(either: Page, live_server: Any) -> Page:
+    """Return a page of Ada, who administers."""
+    admit(either.context, live_server.url, make_person("ada", administrator="*"))
+    return either
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ TABLE: dict[str, Row] = {
     "console:receipts": Row(get="VOP", post=None),
     "console:received": Row(get="A", post=None),
     "console:release with a reason": Row(get=None, post="P"),
-    "console:release": Row(get=None, post="NVOPA"),
+    "console:release": Row(get=None, post="VOP"),
     "console:remove_policy": Row(get="", post=""),
     "console:revoke_key": Row(get="A", post="A"),
     "console:roles viewer": Row(get=None, post="A"),

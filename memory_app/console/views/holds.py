@@ -10,6 +10,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from memory_app.console import acts, page
+from memory_app.console.faults import faults_of
 from memory_app.console.paging import pages
 from memory_app.console.tokens import Token
 from memory_app.errors import Invalid
@@ -66,6 +67,10 @@ def _row(hold: HoldView, now: int) -> dict[str, Any]:
 @require_GET
 def detail(request: HttpRequest, hold: str) -> HttpResponse:
     """Show one hold: what it covers, why, and what was done to it."""
+    return _show(request, hold)
+
+
+def _show(request: HttpRequest, hold: str, problem: Invalid | None = None) -> HttpResponse:
     person: Person = request.person  # type: ignore[attr-defined]
     shown = covering.show_hold(person=person, hold_id=hold)
     may_release = person.may(Right.HOLD, shown.hold.namespace) and shown.hold.released_at is None
@@ -73,10 +78,17 @@ def detail(request: HttpRequest, hold: str) -> HttpResponse:
         "covered": shown.covered,
         "cap": COUNT_CAP,
         "may_release": may_release,
-        "problem": "",
+        "back": request.POST.get("back", request.GET.get("back", "")),
+        "reason": request.POST.get("reason", ""),
+        "faults": faults_of(problem, ("reason",)) if problem else {},
         "history": _history(person, hold),
     }
-    return page.render(request, page="console/holds/detail.html", context=context)
+    return page.render(
+        request,
+        page="console/holds/detail.html",
+        context=context,
+        status=422 if problem else 200,
+    )
 
 
 def _history(person: Person, hold: str) -> list[dict[str, Any]] | None:
@@ -105,7 +117,7 @@ def new(request: HttpRequest) -> HttpResponse:
             return _form(request, given, back, covered=covered)
         placed = holding.place_hold(hold=hold, person=person)
     except Invalid as problem:
-        return _form(request, given, back, covered=covered, problem=problem.detail)
+        return _form(request, given, back, covered=covered, problem=problem)
     messages.success(
         request,
         f"The hold for {placed.matter} is placed. Nothing of what it covers is removed or"
@@ -125,10 +137,10 @@ def _covered(given: Mapping[str, str], person: Person) -> covering.Covered | Non
 
 def _read(given: Mapping[str, str]) -> NewHold:
     if given["kind"] not in HoldKind.values:
-        raise Invalid("say what is held: a session, a data subject or a prefix")
+        raise Invalid.at(("kind",), "say what is held: a session, a data subject or a prefix")
     days = given["review"]
     if not (days.isascii() and days.isdigit() and 1 <= int(days) <= _MOST_DAYS):
-        raise Invalid(f"a hold is reviewed after 1 to {_MOST_DAYS:,} days")
+        raise Invalid.at(("review",), f"a hold is reviewed after 1 to {_MOST_DAYS:,} days")
     return NewHold(
         namespace=given["namespace"],
         kind=HoldKind(given["kind"]),
@@ -145,7 +157,7 @@ def _form(
     back: str,
     *,
     covered: covering.Covered | None = None,
-    problem: str = "",
+    problem: Invalid | None = None,
 ) -> HttpResponse:
     person: Person = request.person  # type: ignore[attr-defined]
     places = holding.list_holds(person=person, limit=1).places
@@ -158,7 +170,7 @@ def _form(
         "kinds": HoldKind.choices,
         "covered": covered,
         "cap": COUNT_CAP,
-        "problem": problem,
+        "faults": faults_of(problem, _FIELDS) if problem else {},
         "back": back,
     }
     return page.render(
@@ -181,11 +193,10 @@ def release(request: HttpRequest, hold: str) -> HttpResponse:
             person=request.person,  # type: ignore[attr-defined]
         )
     except Invalid as problem:
-        messages.error(request, f"Nothing was released: {problem.detail}.")
-    else:
-        messages.success(
-            request,
-            f"The hold for {released.matter} is released. Nothing of what it covered is purged for"
-            " 24 hours.",
-        )
+        return _show(request, hold, problem)
+    messages.success(
+        request,
+        f"The hold for {released.matter} is released. Nothing of what it covered is purged for"
+        " 24 hours.",
+    )
     return page.redirect(request, back or reverse("console:hold", args=[hold]))

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from memory_app.conf import KEY_CACHE_SECONDS
 from memory_app.console import connecting, page
+from memory_app.console.faults import faults_of
 from memory_app.console.paging import pages
 from memory_app.errors import Invalid
 from memory_app.moments import DAY, NEVER
@@ -73,7 +74,7 @@ def create(request: HttpRequest) -> HttpResponse:
     scopes = request.POST.getlist("scope")
     try:
         if given["lasts"] not in _LASTS:
-            raise Invalid("choose when the key ends")
+            raise Invalid.at(("lasts",), "choose when the key ends")
         granted = granting.grant_key(
             person=request.person,  # type: ignore[attr-defined]
             namespace=given["namespace"],
@@ -84,7 +85,7 @@ def create(request: HttpRequest) -> HttpResponse:
             rate_limit=_calls(given["rate_limit"].strip()),
         )
     except Invalid as problem:
-        return _form(request, given, scopes, problem.detail)
+        return _form(request, given, scopes, problem)
     return _issued(request, granted)
 
 
@@ -96,13 +97,16 @@ def _calls(text: str) -> int | None:
 
 
 def _form(
-    request: HttpRequest, given: Mapping[str, str], scopes: Any, problem: str = ""
+    request: HttpRequest,
+    given: Mapping[str, str],
+    scopes: Any,
+    problem: Invalid | None = None,
 ) -> HttpResponse:
     person: Person = request.person  # type: ignore[attr-defined]
     context = {
         "given": given,
         "chosen": scopes,
-        "problem": problem,
+        "faults": faults_of(problem, ("label", "scopes", "lasts", "rate_limit")) if problem else {},
         "scopes": SCOPES,
         "lasts": {name: label for name, (label, _) in _LASTS.items()},
         "names": granting.list_keys(person=person).namespaces,

@@ -10,6 +10,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods
 
 from memory_app.console import page
+from memory_app.console.faults import faults_of
 from memory_app.console.paging import pages
 from memory_app.errors import Invalid
 from memory_app.operations import namespaces
@@ -43,7 +44,7 @@ def create(request: HttpRequest) -> HttpResponse:
     try:
         made = namespaces.create_namespace(person=person, change=change)
     except Invalid as problem:
-        return _form(request, change, problem=problem.detail)
+        return _form(request, change, problem=problem)
     messages.success(request, f"The namespace {made.name} is made. An agent needs a key to it.")
     if not person.may(Right.MANAGE_KEYS, made.name):
         return page.redirect(request, reverse("console:namespaces"))
@@ -70,7 +71,7 @@ def change(request: HttpRequest, name: str) -> HttpResponse:
         namespaces.change_namespace(person=person, change=wanted, confirmed=confirmed)
     except Invalid as problem:
         bites = namespaces.bites_of(shown, wanted)
-        return _form(request, wanted, shown, problem=problem.detail, bites=bites)
+        return _form(request, wanted, shown, problem=problem, bites=bites)
     messages.success(request, f"The namespace {name} is changed.")
     return page.redirect(request, reverse("console:namespaces"))
 
@@ -89,10 +90,15 @@ def _form(
     given: NamespaceChange,
     shown: NamespaceView | None = None,
     *,
-    problem: str = "",
+    problem: Invalid | None = None,
     bites: Sequence[str] = (),
 ) -> HttpResponse:
-    context: dict[str, Any] = {"given": given, "shown": shown, "problem": problem, "bites": bites}
+    context: dict[str, Any] = {
+        "given": given,
+        "shown": shown,
+        "faults": faults_of(problem, ("name", "confirmed", "on_expired")) if problem else {},
+        "bites": bites,
+    }
     return page.render(
         request,
         page="console/namespaces/edit.html",

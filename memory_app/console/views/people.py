@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from memory_app.console import acts, page
+from memory_app.console.faults import faults_of
 from memory_app.console.middleware import ConsoleRequest
 from memory_app.console.paging import pages
 from memory_app.console.views import joining
@@ -46,12 +47,12 @@ def index(request: ConsoleRequest) -> HttpResponse:
         )
     except Invalid as refusal:
         given["administrator"] = "on" if Role.ADMINISTRATOR.value in chosen else ""
-        return _show_all(request, given, refusal.detail)
+        return _show_all(request, given, refusal)
     return _show_link(request, link, is_new=True)
 
 
 def _show_all(
-    request: ConsoleRequest, given: dict[str, str] | None = None, problem: str = ""
+    request: ConsoleRequest, given: dict[str, str] | None = None, problem: Invalid | None = None
 ) -> HttpResponse:
     person = request.person
     cursor = request.GET.get("cursor") or None
@@ -63,7 +64,7 @@ def _show_all(
         "places": [(one, _called(one)) for one in administering.places_for(person=person)],
         "ladder": LADDER,
         "given": given or {"role": Role.OPERATOR.value},
-        "problem": problem,
+        "faults": faults_of(problem, ("username", "namespace", "roles")) if problem else {},
     }
     return page.render(
         request,

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from memory_app import moments
 from memory_app.console import page
+from memory_app.console.faults import faults_of
 from memory_app.console.paging import pages
 from memory_app.errors import Invalid, InvalidPrefix
 from memory_app.moments import NEVER
@@ -98,7 +99,8 @@ def edit(request: HttpRequest) -> HttpResponse:
         effect = policies.preview_policy(change=change, person=person, most=_LOOKED_AT)
     except Invalid as problem:
         suggestion = problem.suggestion if isinstance(problem, InvalidPrefix) else ""
-        return _form(request, names, given, problem=problem.detail, suggestion=suggestion)
+        faults = faults_of(problem, _FIELDS)
+        return _form(request, names, given, faults=faults, suggestion=suggestion)
     return _form(request, names, given, effect=effect)
 
 
@@ -136,7 +138,7 @@ def _look(person: Person, given: Mapping[str, str]) -> PolicyEffect | None:
 
 def _read(given: Mapping[str, str]) -> PolicyChange:
     limits = {
-        name: NEVER if given.get(f"{name}_never") == "yes" else _duration(given[name], words)
+        name: NEVER if given.get(f"{name}_never") == "yes" else _duration(name, given[name], words)
         for name, words in LIMITS.items()
     }
     return PolicyChange(
@@ -147,16 +149,16 @@ def _read(given: Mapping[str, str]) -> PolicyChange:
     )
 
 
-def _duration(text: str, words: str) -> int:
+def _duration(name: str, text: str, words: str) -> int:
     if text == "never":
         return NEVER
     if not text:
         endless = "" if words == LIMITS["grace"] else ", or choose for ever"
-        raise Invalid(f"write the {words}, such as 30d or 12h{endless}")
+        raise Invalid.at((name,), f"write the {words}, such as 30d or 12h{endless}")
     try:
         return moments.from_duration(text)
     except ValueError as problem:
-        raise Invalid(f"the {words} is {problem}") from None
+        raise Invalid.at((name,), f"the {words} is {problem}") from None
 
 
 def _apply(request: HttpRequest, change: PolicyChange, given: Mapping[str, str]) -> HttpResponse:
@@ -263,7 +265,7 @@ def _form(
         page="console/policies/edit.html",
         fragment="console/policies/_effect.html",
         context=context | more,
-        status=422 if more.get("problem") else 200,
+        status=422 if more.get("faults") else 200,
         retarget="#effect",
         aside=True,
     )

@@ -7,6 +7,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from memory_app.console import filters, page
+from memory_app.console.faults import sentence
 from memory_app.console.paging import pages
 from memory_app.errors import Invalid, PreviewStale
 from memory_app.operations import previewing, tracking
@@ -53,7 +54,7 @@ def begin(request: HttpRequest) -> HttpResponse:
     """Take a filter, fix the sessions that match it, and go on to where that is confirmed."""
     person: Person = request.person  # type: ignore[attr-defined]
     given = request.POST if request.method == "POST" else request.GET
-    problem = ""
+    problem: Invalid | None = None
     if request.method == "POST":
         try:
             preview = tracking.preview_filter(
@@ -63,12 +64,12 @@ def begin(request: HttpRequest) -> HttpResponse:
                 everything=given.get("everything") == "yes",
             )
         except Invalid as refusal:
-            problem = refusal.detail
+            problem = refusal
         else:
             return page.redirect(request, reverse("console:purge", args=[preview.token]))
     context = {
         "given": given,
-        "problem": problem,
+        "faults": {"q": sentence(problem.detail)} if problem else {},
         "namespaces": tracking.purgeable(person=person),
         "statuses": filters.STATUS_LABELS,
         "spans": filters.SPANS,

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from memory_app.console import filters, page
+from memory_app.console.faults import faults_of
 from memory_app.console.filters import Asked
 from memory_app.errors import Invalid
 from memory_app.operations import saving
@@ -115,14 +116,15 @@ def _show(request: HttpRequest, problem: Invalid | None = None) -> HttpResponse:
     views = saving.list_views(person=person)
     rows: list[dict[str, Any]] = [{"view": view, "words": _words(view, person)} for view in views]
     given = request.POST
-    query = given.get("query", "")
+    query, saving_anew = given.get("query", ""), given.get("do") == "save"
     context = {
         "rows": rows,
         "begins_with_all": not any(view.is_first for view in views),
         "problem": problem.detail if problem else "",
+        "faults": faults_of(problem, ("name",)) if problem and saving_anew else {},
         "given": given,
         # What could not be saved is asked for once more.
-        "saving": given.get("do") == "save",
+        "saving": saving_anew,
         "asked": filters.read(QueryDict(query), person),
     }
     return page.render(
