@@ -90,12 +90,12 @@ def test_a_second_factor_is_added_and_then_asked_for(account: Page, live_server:
     with account.expect_navigation():
         account.keyboard.press("Enter")
     expect(account.get_by_role("heading", name="One more step, ann")).to_be_visible()
-    account.get_by_label("Code of your app").fill("000000")
+    account.get_by_label("Code from your app").fill("000000")
     with account.expect_navigation():
         account.keyboard.press("Enter")
     expect(account.get_by_role("alert")).to_contain_text("not the one that your app shows")
-    expect(account.get_by_label("Code of your app")).to_be_focused()
-    account.get_by_label("Code of your app").fill(codes[0])
+    expect(account.get_by_label("Code from your app")).to_be_focused()
+    account.get_by_label("Code from your app").fill(codes[0])
     with account.expect_navigation():
         account.keyboard.press("Enter")
     expect(account.get_by_label("Account: ann")).to_be_visible()
@@ -114,7 +114,7 @@ def test_the_second_step_is_accessible(
         page.keyboard.press("Enter")
     look(page, "second-step")
     assert axe() == []
-    page.get_by_label("Code of your app").fill("0")
+    page.get_by_label("Code from your app").fill("0")
     with page.expect_navigation():
         page.keyboard.press("Enter")
     look(page, "second-step-refused")
