@@ -123,7 +123,7 @@ def test_without_the_device_a_code_still_lets_in(page: Page, at: str, secret: st
     give_password(page, at)
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.locator("#toasts")).to_contain_text("No passkey was used")
-    page.get_by_label("Code of your app").fill(pyotp.TOTP(secret).now())
+    page.get_by_label("Code from your app").fill(pyotp.TOTP(secret).now())
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{at}/account/")
 
@@ -168,7 +168,7 @@ def test_without_javascript_there_are_codes(
     expect(page.get_by_text("The passkey blue key is added.")).to_be_visible()
     give_password(plain_page, at)
     expect(plain_page.get_by_role("button", name="Use a passkey")).to_have_count(0)
-    plain_page.get_by_label("Code of your app").fill(pyotp.TOTP(secret).now())
+    plain_page.get_by_label("Code from your app").fill(pyotp.TOTP(secret).now())
     plain_page.get_by_role("button", name="Sign in").click()
     expect(plain_page).to_have_url(f"{at}/account/")
 
