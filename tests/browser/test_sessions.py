@@ -101,6 +101,7 @@ def test_a_filter_is_in_the_address_and_back_takes_it_out(visit: Open, agent: Ca
     page.keyboard.type("user:ann", delay=20)
     expect(page).to_have_url(re.compile(r"/sessions/\?q=user%3Aann$"))
     expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("#live")).to_have_text("1 session matches")
     expect(page.locator("#q")).to_be_focused()
     expect(page.locator("#q")).to_have_value("user:ann")
     page.reload()
@@ -238,8 +239,10 @@ def test_a_selection_survives_a_refresh_and_ends_with_another_filter(
     page = visit("/sessions/")
     page.get_by_label("Select chat-1").check()
     make_session(agent, "chat-9", "Question 9")
-    page.evaluate("document.body.dispatchEvent(new CustomEvent('console:tick'))")
+    page.keyboard.press("r")
     expect(page.locator("tbody tr")).to_have_count(4)
+    expect(page.get_by_label("Select chat-1")).to_be_focused()
+    expect(page.locator("#live")).to_have_text("")
     expect(page.get_by_label("Select chat-1")).to_be_checked()
     expect(page.locator("[data-selcount]")).to_have_text("1")
     page.locator("#q").fill("chat-")
@@ -311,6 +314,9 @@ def test_rows_are_walked_and_selected_by_keys(visit: Open, agent: Caller) -> Non
     expect(page.locator("input[name=sel]:checked")).to_have_count(1)
     page.keyboard.press("k")
     expect(page.get_by_role("link", name="Question 2")).to_be_focused()
+    page.keyboard.press("X")
+    expect(page.locator("input[name=sel]:checked")).to_have_count(2)
+    page.keyboard.press("x")
     page.keyboard.press("/")
     page.keyboard.press("f")
     expect(page.locator("#q")).to_be_focused()
@@ -328,6 +334,43 @@ def test_the_order_changes_in_place_and_keeps_the_focus(visit: Open, agent: Call
     expect(page.locator("th[aria-sort=descending]")).to_contain_text("Messages")
     assert titles(page)[0] == "RefundOfAnn"
     expect(page.get_by_role("link", name="Messages")).to_be_focused()
+    expect(page.locator("#live")).to_have_text("2 sessions match, most messages first")
+
+
+# Whether what has the focus can be seen whole: nothing that sticks lies over it.
+UNCOVERED = """() => {
+  const box = document.activeElement.getBoundingClientRect();
+  const middle = (box.left + box.right) / 2;
+  return [box.top + 1, box.bottom - 1].every((edge) =>
+    document.activeElement.contains(document.elementFromPoint(middle, edge)));
+}"""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_what_has_the_focus_is_never_covered(visit: Open, agent: Caller, width: int) -> None:
+    chats(agent, 25)
+    long = make_session(agent, "long", *(f"Message {n}" for n in range(25))).session
+    assert long is not None
+    page = visit("/sessions/")
+    page.set_viewport_size({"width": width, "height": 700})
+    page.get_by_label("Select chat-3", exact=True).check()
+    for path, steps in (("", 26), (f"{long.uid}/", 25)):
+        if path:
+            page = visit(f"/sessions/{path}")
+        for key in ["j"] * steps + ["k"] * steps:
+            page.keyboard.press(key)
+            assert page.evaluate(UNCOVERED), f"{path} {key}"
+
+
+def test_states_are_seen_in_forced_colours(visit: Open, agent: Caller) -> None:
+    chats(agent, 2)
+    page = visit("/sessions/")
+    page.emulate_media(forced_colors="active")
+    page.get_by_label("Select chat-1").check()
+    look = "(one, what) => getComputedStyle(one)[what]"
+    assert page.get_by_label("Select chat-1").evaluate(look, "appearance") == "auto"
+    assert page.locator(".badge").first.evaluate(look, "borderTopStyle") == "solid"
+    assert page.locator(".side [aria-current]").first.evaluate(look, "outlineStyle") == "solid"
 
 
 def test_what_messages_hold_does_nothing(visit: Open, agent: Caller, problems: list[str]) -> None:

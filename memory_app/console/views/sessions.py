@@ -116,6 +116,8 @@ def show(
         "spans": filters.SPANS,
         "names": names,
         "chosen": chosen,
+        # Said where it is not as ever.
+        "order": filters.order_words(asked.sort) if asked.sort != filters.DEFAULT_SORT else "",
         "count_url": f"?{_joined(asked.query(page=True), 'count=yes')}",
         # All that match can be fixed as a set only within one namespace.
         "whole": asked.namespace or (names[0] if len(names) == 1 else ""),
