@@ -123,6 +123,19 @@ def forget_shown(db: Database, receipt: str) -> None:
     db.run("DELETE FROM preview WHERE receipt = %s", (receipt,))
 
 
+def forget_some_shown(db: Database, receipt: str, limit: int) -> int:
+    """Forget some of what was previewed under a receipt, the preview last; return how many."""
+    done = db.run(
+        "DELETE FROM previewed_session WHERE (preview_id, number) IN (SELECT p.preview_id, p.number"
+        " FROM previewed_session p JOIN preview v ON v.id = p.preview_id WHERE v.receipt = %s"
+        " ORDER BY p.preview_id, p.number LIMIT %s)",
+        (receipt, limit),
+    )
+    if done < limit:
+        done += db.run("DELETE FROM preview WHERE receipt = %s", (receipt,))
+    return done
+
+
 def _lock(
     db: Database,
     namespace_id: int,

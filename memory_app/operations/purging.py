@@ -7,13 +7,19 @@ killed leaves sessions that are closed at every door and a receipt that is not f
 """
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from memory_app.models import AuditAct, ReceiptKind
+from memory_app.models.agent_session import MAX_NUMBER
 from memory_app.operations.auditing import About, Entry, write_entry
-from memory_app.operations.closing import close_next, forget_shown, reopen
+from memory_app.operations.closing import (
+    close,
+    close_next,
+    forget_shown,
+    forget_some_shown,
+    reopen,
+)
 from memory_app.operations.emptying import SESSION_ROWS, delete_closed
 from memory_app.operations.journal import file_removals
 from memory_app.operations.keys import Caller
@@ -21,14 +27,14 @@ from memory_app.operations.pacing import Pace
 from memory_app.operations.receipts import (
     Act,
     ReceiptView,
-    enter_subjects,
     lock_counts,
     open_receipt,
     read_receipt,
     write_counts,
 )
-from memory_app.operations.sparing import refuse_purge
+from memory_app.operations.sparing import await_holds, held_among, refuse_purge
 from memory_app.storage import Database, engine
+from memory_app.storage.statements import HELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +52,15 @@ def delete_session(*, caller: Caller, session_id: str, now: int | None = None) -
     """
     caller.require("purge")
 
-    def hide(db: Database, size: int) -> tuple[tuple[list[str], str | None], int]:
-        sessions = db.rows(_LOCK_ALL, (caller.namespace_id, session_id))
-        moment = now or db.now()
-        unfinished = _deletions(db, {receipt for _, _, receipt in sessions if receipt})
-        fresh = [(number, user_id) for number, user_id, receipt in sessions if not receipt]
-        if not fresh:
-            return (unfinished, unfinished[-1] if unfinished else None), 0
-        refuse_purge(db, caller.namespace_id, [number for number, _ in fresh], moment)
-        receipt = _hide(db, caller, session_id, fresh, moment)
-        goes_on, done = delete_closed(db, receipt, lock_counts(db, receipt), size, moment)
-        if goes_on:
-            unfinished.append(receipt)
-        about, counts = About("receipt", receipt), {"sessions": len(fresh)}
-        entry = Entry(caller.name, AuditAct.SESSION_DELETE, caller.namespace, about, counts)
-        write_entry(db, entry, moment)
-        return (unfinished, receipt), done
-
+    deletion = _Deletion(caller, session_id, now)
     pace = Pace()
-    unfinished, receipt = pace.step(hide)
-    for one in unfinished:
+    while pace.step(deletion.hide):
+        pass
+    for one in deletion.unfinished:
         finish_receipt(one, now=now, pace=pace)
     # Also when nothing is there: a call that failed after its removals may be repeated now.
     file_removals()
+    receipt = deletion.receipt or next(reversed(deletion.unfinished), None)
     if receipt is None:
         return Deleted(0, None)
     view = engine().read(lambda db: read_receipt(db, caller.namespace_id, receipt))
@@ -76,31 +68,84 @@ def delete_session(*, caller: Caller, session_id: str, now: int | None = None) -
     return Deleted(view.counts["sessions"], view)
 
 
-def _hide(
-    db: Database, caller: Caller, session_id: str, sessions: list[tuple[int, str | None]], now: int
-) -> str:
-    """Close the sessions at every door under a receipt of their own."""
-    act = Act(caller.namespace_id, ReceiptKind.DELETION, caller.name)
-    receipt = open_receipt(db, act, len(sessions), now)
-    db.run(
-        "UPDATE agent_session SET ended_at = coalesce(ended_at, %s), purge_receipt = %s"
-        " WHERE id {among}",
-        (now, receipt, db.array([number for number, _ in sessions])),
-    )
-    enter_subjects(db, receipt, caller.namespace_id, [(session_id, one) for _, one in sessions])
-    return receipt
+class _Deletion:
+    """The sessions of an id on their way under a receipt, the live one first."""
+
+    def __init__(self, caller: Caller, session_id: str, now: int | None) -> None:
+        self.receipt: str | None = None
+        self.unfinished: list[str] = []
+        self._caller = caller
+        self._id = (caller.namespace_id, session_id)
+        self._now = now
+        self._before = MAX_NUMBER + 1
+
+    def hide(self, db: Database, size: int) -> tuple[bool, int]:
+        """Close the next sessions at every door; with the last begin to delete them.
+
+        What an id has begun and ended thousands of times takes several steps. Raises Held before
+        anything is done; what is held only after that is left.
+        """
+        limit = max(1, size // SESSION_ROWS)
+        rows = db.rows(_LOCK_NEXT, (*self._id, self._before, limit + 1))
+        found = rows[:limit]
+        moment = self._now or db.now()
+        if self.receipt is None:
+            self.unfinished = _deletions(db, self._id)
+            if not found:
+                return False, 0
+            self._begin(db, moment)
+        assert self.receipt is not None, "it has begun"
+        counts = lock_counts(db, self.receipt)
+        held = held_among(db, self._id[0], [row[0] for row in found], moment)
+        close(db, self.receipt, self._id[0], [row for row in found if row[0] not in held], moment)
+        counts["previewed"] += len(found)
+        counts["held"] += len(held)
+        if len(rows) > limit:
+            self._before = found[-1][0]
+            write_counts(db, self.receipt, counts)
+            return True, len(found) * SESSION_ROWS
+        goes_on, done = delete_closed(db, self.receipt, counts, size, moment)
+        if goes_on:
+            self.unfinished.append(self.receipt)
+        return False, done
+
+    def _begin(self, db: Database, now: int) -> None:
+        """Open the receipt, and enter the act, unless one of the sessions is held."""
+        await_holds(db, self._id[0])
+        numbers = [number for (number,) in db.rows(_SPARED, (*self._id, now))]
+        refuse_purge(db, self._id[0], numbers, now)
+        row = db.row(_COUNT, self._id)
+        assert row is not None, "it counts"
+        act = Act(self._id[0], ReceiptKind.DELETION, self._caller.name)
+        self.receipt = open_receipt(db, act, 0, now)
+        about, counts = About("receipt", self.receipt), {"sessions": int(row[0])}
+        done = AuditAct.SESSION_DELETE
+        write_entry(db, Entry(self._caller.name, done, self._caller.namespace, about, counts), now)
 
 
-_LOCK_ALL = (
-    "SELECT s.id, s.user_id, s.purge_receipt FROM agent_session s"
-    " WHERE s.namespace_id = %s AND s.session_id = %s ORDER BY s.id {for_update}"
+_OF_ID = (
+    "FROM agent_session s WHERE s.namespace_id = %s AND s.session_id = %s"
+    " AND s.purge_receipt IS NULL"
 )
+_LOCK_NEXT = (
+    f"SELECT s.id, 0, 0, 0, 0, s.session_id, s.user_id {_OF_ID} AND s.id < %s"
+    " ORDER BY s.id DESC LIMIT %s {for_update}"
+)
+_COUNT = f"SELECT count(*) {_OF_ID}"
+_SPARED = f"SELECT s.id {_OF_ID} AND ({HELD} OR s.purge_not_before > %s) ORDER BY s.id DESC LIMIT 1"
 
 
-def _deletions(db: Database, receipts: Iterable[str]) -> list[str]:
-    """Return those receipts that are of deletions: the caller may finish what one began."""
-    kind = "SELECT r.kind FROM receipt r WHERE r.id = %s"
-    return [one for one in sorted(receipts) if db.row(kind, (one,)) == (ReceiptKind.DELETION,)]
+def _deletions(db: Database, of_id: tuple[int, str]) -> list[str]:
+    """Return the receipts of deletions of an id that were interrupted: the caller finishes them."""
+    rows = db.rows(_BEGUN, (ReceiptKind.DELETION.value, *of_id))
+    return [receipt for (receipt,) in rows]
+
+
+_BEGUN = (
+    "SELECT r.id FROM receipt r WHERE r.kind = %s AND r.id IN (SELECT s.purge_receipt"
+    " FROM agent_session s WHERE s.namespace_id = %s AND s.session_id = %s"
+    " AND s.purge_receipt IS NOT NULL) ORDER BY r.id"
+)
 
 
 def finish_purges(
@@ -218,9 +263,15 @@ def _step(db: Database, size: int, *, receipt: str, now: int | None) -> tuple[bo
 
 
 def _undo_some(db: Database, receipt: str, size: int, now: int) -> tuple[bool, int]:
-    """Put back some of what a cancelled purge has closed; at the end its receipt goes."""
+    """Forget some of what a cancelled purge was to remove, then put back what it has closed.
+
+    At the end its receipt goes.
+    """
     if db.row("SELECT 1 FROM receipt WHERE id = %s", (receipt,)) is None:
         return False, 0
+    forgotten = forget_some_shown(db, receipt, size)
+    if forgotten:
+        return True, forgotten
     reopened = reopen(db, receipt, max(1, size // SESSION_ROWS), now)
     if reopened:
         return True, reopened * SESSION_ROWS

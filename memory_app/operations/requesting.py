@@ -8,7 +8,6 @@ from memory_app.models import AuditAct
 from memory_app.operations import previewing, purging
 from memory_app.operations.auditing import About, Entry, write_entry
 from memory_app.operations.browsing import SessionFilter
-from memory_app.operations.closing import forget_shown
 from memory_app.operations.keys import Caller
 from memory_app.operations.previewing import PreviewView
 from memory_app.operations.receipts import read_receipt
@@ -137,7 +136,6 @@ def cancel(db: Database, place: Place, actor: str, purge: str, now: int) -> str:
     db.row("SELECT s.id FROM receipt s WHERE s.id = %s {for_update}", (receipt,))
     if find_purge(db, place.id, "id", purge).state != "queued":
         return receipt
-    forget_shown(db, receipt)
     db.run(
         "UPDATE purge SET cancelled_at = %s, cancelled_by = %s WHERE id = %s", (now, actor, purge)
     )

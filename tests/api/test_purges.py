@@ -21,6 +21,7 @@ from memory_app.models import (
     Message,
     Preview,
     PreviewedSession,
+    Purge,
     Receipt,
     ReceiptSubject,
 )
@@ -353,6 +354,34 @@ def test_a_cancellation_that_died_is_finished_by_the_next_cleanup(
     purging.finish_purges()
     assert len(ids(api)) == 5
     assert not Receipt.objects.exists()
+
+
+@pytest.mark.usefixtures("large")
+def test_what_a_cancelled_purge_was_to_remove_is_forgotten_step_by_step(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the process that closed it was killed: all that was previewed is still there."""
+    for number in range(9):
+        api.add(f"a/{number}")
+    die(monkeypatch, purging, "close_next", 1)
+    token = preview(api, prefix="a/")["token"]
+    assert api.post("purges/execute", token=token, reason="Asked").status_code == 500
+    assert PreviewedSession.objects.count() == 9
+    in_batches_of(4, monkeypatch)
+    steps: list[int] = []
+    forget = purging.forget_some_shown
+
+    def counting(*arguments: Any) -> int:
+        steps.append(forget(*arguments))
+        return steps[-1]
+
+    monkeypatch.setattr(purging, "forget_some_shown", counting)
+    cancelled = api.post("purges/cancel", id=Purge.objects.get().pk).json()["purge"]
+    assert cancelled["state"] == "cancelled"
+    assert max(steps) <= 4
+    for model in (Receipt, Preview, PreviewedSession):
+        assert not model.objects.exists()
+    assert len(ids(api)) == 9
 
 
 def die(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, at_call: int) -> None:

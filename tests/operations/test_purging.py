@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 
-from memory_app.models import AgentSession, Erasure, Message, Receipt
-from memory_app.operations import emptying
+from memory_app.errors import Held
+from memory_app.models import AgentSession, AuditEntry, Erasure, HoldKind, Message, Receipt
+from memory_app.moments import DAY
+from memory_app.operations import emptying, purging
 from memory_app.operations.browsing import SessionFilter, list_sessions
+from memory_app.operations.holding import NewHold, place_hold
 from memory_app.operations.keys import Caller, verify_key
 from memory_app.operations.purging import delete_session, finish_purges
+from memory_app.storage import Database
+from memory_app.storage.engine import Row
 from tests.batches import in_batches_of
 from tests.conftest import Api
-from tests.factories import make_caller, make_session
+from tests.factories import begin_session, make_caller, make_session
 from tests.refusals import refused
 
 # What Ann wrote: more than three batches of three.
@@ -186,3 +191,43 @@ def test_a_purge_does_not_touch_another_namespace(caller: Caller) -> None:
     kept = list_sessions(caller=other, wanted=SessionFilter())
     assert [session.message_count for session in kept.items] == [10]
     assert Message.objects.count() == 10
+
+
+def test_an_id_with_very_many_ended_sessions_is_deleted_in_steps(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        make_session(caller, "chat", "Hello", now=(number + 1) * 400 * DAY)
+    in_batches_of(8, monkeypatch)
+    closed: list[int] = []
+    close = purging.close
+
+    def counting(db: Database, receipt: str, namespace: int, rows: list[Row], now: int) -> None:
+        closed.append(len(rows))
+        close(db, receipt, namespace, rows, now)
+
+    monkeypatch.setattr(purging, "close", counting)
+    deleted = delete_session(caller=caller, session_id="chat")
+    assert deleted.receipt is not None
+    counts = deleted.receipt.counts
+    assert (deleted.sessions, counts["previewed"], counts["messages"]) == (9, 9, 9)
+    assert deleted.receipt.verification is not None
+    assert sum(closed) == 9
+    assert max(closed) == 2
+    assert not AgentSession.objects.exists()
+    assert json.loads(AuditEntry.objects.get(act="session.delete").counts) == {"sessions": 9}
+
+
+def test_one_held_session_of_very_many_keeps_them_all(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        user = "bob" if number else "ann"
+        begin_session(caller, "chat", user_id=user, now=(number + 1) * 400 * DAY)
+    in_batches_of(8, monkeypatch)
+    hold = NewHold(namespace="support", kind=HoldKind.SUBJECT, target="ann", matter="M", reason="R")
+    place_hold(hold=hold)
+    with pytest.raises(Held):
+        delete_session(caller=caller, session_id="chat")
+    assert AgentSession.objects.filter(purge_receipt=None).count() == 9
+    assert not Receipt.objects.exists()
