@@ -7,7 +7,7 @@ from django.contrib.auth.hashers import make_password
 from django.test import Client
 
 from memory_app import moments
-from memory_app.console import middleware
+from memory_app.console import confirming, middleware
 from memory_app.models import Namespace, Operator, OperatorRole, SignIn
 from memory_app.operations.namespaces import ensure_namespace
 from memory_app.operations.people import add_person
@@ -52,6 +52,7 @@ def sign_in(client: Client, person: Operator) -> Client:
     session = client.session
     session[middleware.SIGN_IN] = place.pk
     session[middleware.SIGNED_IN_AT] = session[middleware.SEEN_AT] = now
+    session[confirming.GIVEN_AT] = now
     session.save()
     return client
 

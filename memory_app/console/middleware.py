@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from memory_app import conf, moments
-from memory_app.console import page
+from memory_app.console import confirming, page
 from memory_app.console.views import errors
 from memory_app.errors import Refusal
 from memory_app.models import Operator
@@ -79,6 +79,9 @@ class Frame:
         if lacks_factor and not (is_public or getattr(view, "without_factor", False)):
             messages.info(request, "Everyone here signs in with a second factor. Add yours first.")
             return page.redirect(request, reverse("console:second_factor"))
+        person: Person | None = getattr(request, "person", None)
+        if person and request.method == "POST" and getattr(view, "asks_again", False):
+            return confirming.stop(request, person)
         return None
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
@@ -145,3 +148,4 @@ def begin(request: HttpRequest, sign_in: str) -> None:
     """Note which sign-in this browser has, and when it began: the two limits count from there."""
     request.session[SIGN_IN] = sign_in
     request.session[SIGNED_IN_AT] = request.session[SEEN_AT] = moments.process_clock()
+    confirming.note_given(request)

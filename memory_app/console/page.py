@@ -51,15 +51,16 @@ def render(
     push: str | None = None,
     replace: str | None = None,
     retarget: str | None = None,
+    reswap: str | None = None,
     aside: bool = False,
 ) -> HttpResponse:
     """Answer with the template `page`, or with `fragment` alone when htmx asks for a part.
 
     `page` includes `fragment`, and both get the same context. `push` and `replace` are what the
     address bar then shows: a new entry in the history, or the present one corrected. `retarget`
-    puts the fragment elsewhere than where htmx was told to. What waits in django.contrib.messages
-    is shown by either, but not by a fragment that a page asks for `aside`, by itself: the act that
-    said it may be on its way to another page.
+    puts the fragment elsewhere than where htmx was told to, and `reswap` in another way. What waits
+    in django.contrib.messages is shown by either, but not by a fragment that a page asks for
+    `aside`, by itself: the act that said it may be on its way to another page.
     """
     whole = fragment is None or not wants_fragment(request)
     body: str = render_to_string(page if whole else str(fragment), dict(context or {}), request)
@@ -73,6 +74,8 @@ def render(
             response["HX-Replace-Url"] = replace
     if not whole and retarget is not None:
         response["HX-Retarget"] = retarget
+    if not whole and reswap is not None:
+        response["HX-Reswap"] = reswap
     return response
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from memory_app.conf import KEY_CACHE_SECONDS
 from memory_app.console import connecting, page
+from memory_app.console.confirming import asks_again
 from memory_app.console.faults import faults_of
 from memory_app.console.paging import pages
 from memory_app.errors import Invalid
@@ -62,6 +63,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return page.render(request, page="console/keys/index.html", context=context)
 
 
+@asks_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponse:
     """Make a key and show it on this one answer."""
@@ -184,6 +186,7 @@ def _received(request: HttpRequest, key: KeyView) -> granting.FirstMessage | Non
     return granting.find_first_message(person=request.person, prefix=key.prefix)  # type: ignore[attr-defined]
 
 
+@asks_again
 @require_POST
 def rotate(request: HttpRequest, prefix: str) -> HttpResponse:
     """Make a successor and show it on this one answer; the old key ends after the overlap."""

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from memory_app.console import acts, page
+from memory_app.console.confirming import asks_again
 from memory_app.console.faults import faults_of
 from memory_app.console.middleware import ConsoleRequest
 from memory_app.console.paging import pages
@@ -31,6 +32,7 @@ _RANKS: Final = [value for value, _ in LADDER]
 _TITLES: Final = dict(LADDER) | {Role.ADMINISTRATOR.value: "Administrator"}
 
 
+@asks_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def index(request: ConsoleRequest) -> HttpResponse:
     """Show everybody there is; invite somebody."""
@@ -148,6 +150,7 @@ def _held(place: str, held: frozenset[str]) -> dict[str, Any]:
     }
 
 
+@asks_again
 @require_POST
 def roles(request: ConsoleRequest, number: int) -> HttpResponse:
     """Let somebody hold other roles in one place."""
@@ -166,6 +169,7 @@ def roles(request: ConsoleRequest, number: int) -> HttpResponse:
     return page.redirect(request, reverse("console:person", args=[number]))
 
 
+@asks_again
 @require_POST
 def act(request: ConsoleRequest, number: int) -> HttpResponse:
     """Do one thing about somebody, and say what was done."""

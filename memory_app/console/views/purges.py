@@ -7,6 +7,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from memory_app.console import filters, page
+from memory_app.console.confirming import asks_again
 from memory_app.console.faults import sentence
 from memory_app.console.paging import pages
 from memory_app.errors import Invalid, PreviewStale
@@ -124,6 +125,7 @@ def ask(request: HttpRequest, chosen: Chosen) -> HttpResponse:
     return page.redirect(request, reverse("console:purge", args=[preview.token]))
 
 
+@asks_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """Show what a purge would remove, and carry it out once that is confirmed in words."""

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from memory_app import conf
 from memory_app.console import page
+from memory_app.console.confirming import asks_again
 from memory_app.console.paging import pages
 from memory_app.console.tokens import Token
 from memory_app.errors import Invalid
@@ -138,6 +139,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     return page.render(request, page="console/subjects/preview.html", context=context)
 
 
+@asks_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def erase(request: HttpRequest) -> HttpResponse:
     """Ask for the words and the reason that confirm an erasure, and carry it out."""
