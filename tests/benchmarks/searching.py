@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import itertools
 import json
+import resource
 import sqlite3
 import time
 import urllib.parse
@@ -48,11 +49,12 @@ def w5(
         sessions = (total - have) // 100
         fill.fill(environment["DATABASE_URL"], sessions=sessions, messages=100, texts=words)
         filled = _size(environment)
-        begun = time.perf_counter()
+        begun, cpu = time.perf_counter(), _cpu_of_commands()
         manage(environment, "rebuild_search")
-        seconds = time.perf_counter() - begun
+        seconds, cpu = time.perf_counter() - begun, _cpu_of_commands() - cpu
         yield (
-            f"index {total:,} messages | {total / seconds:,.0f} messages/s"
+            f"index {total:,} messages | {total / seconds:,.0f} messages/s,"
+            f" {cpu / total * 1e6:.0f} µs CPU each"
             f" | {(filled - before) / (total - have):,.0f} bytes a message without it"
             f" | {(_size(environment) - filled) / (total - have):,.0f} bytes with it | |"
         )
@@ -72,6 +74,12 @@ def w5(
                     f" | {growth:.2f} × of 10,000"
                     f" | {_GOALS[vendor]} a word, ≤ 2 × |"
                 )
+
+
+def _cpu_of_commands() -> float:
+    """Return the CPU seconds of all commands that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _size(environment: dict[str, str]) -> int:
