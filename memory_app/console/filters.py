@@ -220,10 +220,10 @@ def order_words(sort: str) -> str:
     return _ORDERS[sort.removeprefix("-")][sort.startswith("-")]
 
 
-def words(wanted: SessionFilter | None, namespace: str) -> str:
+def words(wanted: SessionFilter | None, namespace: str, number: int = 0) -> str:
     """Say in one sentence which sessions a filter means; None means those chosen by hand."""
     if wanted is None:
-        return f"the sessions you selected in {namespace}"
+        return f"the session{'s' * (number != 1)} you selected in {namespace}"
     said = [f"in {namespace}"]
     said += [] if wanted.status == "any" else [f"status is {wanted.status}"]
     said += [f"user is {wanted.user_id}"] if wanted.user_id is not None else []

@@ -174,7 +174,10 @@ def turn(
 def _fold(text: str, part: str, whole: bool) -> Text:
     if whole or len(text) <= FOLDED_AT:
         return Text(text, text, "", part)
-    return Text(text, text[:FOLDED_AT], text[FOLDED_AT:SHOWN_AT_MOST], part)
+    # Between two lines, else between two words, so that what is unfolded reads on.
+    end = text.rfind("\n", FOLDED_AT - 400, FOLDED_AT) + 1
+    end = end or text.rfind(" ", FOLDED_AT - 100, FOLDED_AT) + 1 or FOLDED_AT
+    return Text(text, text[:end], text[end : end + SHOWN_AT_MOST - FOLDED_AT], part)
 
 
 def _call(call: Mapping[str, Any], part: str) -> Call:

@@ -220,8 +220,9 @@
   function showMatch() {
     const here = find(".msg.here, .result.here");
     if (!here) return;
-    for (let box = here.parentElement; box; box = box.parentElement) if (box.tagName === "DETAILS") box.open = true;
-    (find("mark", here) || here).scrollIntoView({ block: "center" });
+    const match = find("mark", here) || here;
+    for (let box = match.parentElement; box; box = box.parentElement) if (box.tagName === "DETAILS") box.open = true;
+    match.scrollIntoView({ block: "center" });
   }
 
   // A link to a message that is not on this page leads to the page that has it.

@@ -96,6 +96,14 @@ def test_what_was_found_is_there_again_after_a_reload_and_on_the_way_back(
     expect(page.locator("mark")).to_have_count(0)
 
 
+def test_what_is_found_in_a_folded_text_is_unfolded_and_seen(visit: Open, agent: Caller) -> None:
+    made = make_session(agent, "long", "word " * 1_000 + "refund").session
+    assert made is not None
+    page = visit(f"/sessions/{made.uid}/")
+    find(page, "refund")
+    expect(page.locator("mark")).to_be_in_viewport()
+
+
 def test_finding_needs_no_javascript(plain_page: Page, agent: Caller, live_server: Any) -> None:
     uid = long_session(agent)
     admit(plain_page.context, live_server.url, make_person("ann", operator="*"))

@@ -86,7 +86,7 @@ def _exporting(request: HttpRequest, preview: PreviewView) -> HttpResponse:
         fragment="console/sessions/_export.html",
         context={
             "preview": preview,
-            "words": filters.words(preview.wanted, preview.namespace),
+            "words": filters.words(preview.wanted, preview.namespace, preview.sessions),
         },
     )
 

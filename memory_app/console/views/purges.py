@@ -181,7 +181,7 @@ def _form(
         "going_bytes": max(0, preview.bytes - sum(one.bytes for one in spared)),
         "spared": spared[:_NAMED],
         "phrase": phrase(preview),
-        "words": filters.words(preview.wanted, preview.namespace),
+        "words": filters.words(preview.wanted, preview.namespace, preview.sessions),
         "problems": problems or {},
         "typed": request.POST.get("typed", ""),
         "reason": request.POST.get("reason", ""),
