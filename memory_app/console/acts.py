@@ -69,6 +69,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "audit.export": Words("Exported the audit log", "download"),
     "audit.verify": Words("Verified the audit log", "shield-check"),
     "audit.checkpoint": Words("Signed a checkpoint", "certificate"),
+    "database.backup": Words("Made a backup", "database"),
     "database.restore": Words("Restored a backup", "database"),
 }
 # What others do by which they could enter as somebody, to be said to that person.

@@ -4,13 +4,17 @@
 standard error says what was left out.
 """
 
+import os
 import signal
 import sys
 import threading
 from argparse import ArgumentTypeError
+from contextlib import suppress
 from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, handle_default_options
+from django.db import connections
 
 from memory_app import moments
 from memory_app.errors import Invalid, Refusal
@@ -42,6 +46,35 @@ class LetheCommand(BaseCommand):
     requires_system_checks = []
     # Whether the command works on a database that has every table this version needs.
     needs_database: ClassVar[bool] = True
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run the command from a shell; what it refuses is said as a plain sentence.
+
+        Django would put the name of the exception before it.
+        """
+        self._called_from_command_line = True  # so that wrong usage is status 2
+        parser = self.create_parser(argv[0], argv[1])
+        options = parser.parse_args(argv[2:])
+        handle_default_options(options)
+        given = vars(options)
+        try:
+            self.execute(*given.pop("args", ()), **given)
+        except CommandError as refusal:
+            if options.traceback:
+                raise
+            self.stderr.write(str(refusal), lambda text: text)
+            sys.exit(refusal.returncode)
+        except KeyboardInterrupt:
+            self.stderr.write("interrupted; what was done until then stays", lambda text: text)
+            sys.exit(1)
+        except BrokenPipeError:
+            self.stderr.write("nobody reads on what is written", lambda text: text)
+            # Python would complain as well, when it closes the output.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        finally:
+            with suppress(ImproperlyConfigured):
+                connections.close_all()
 
     def execute(self, *arguments: Any, **options: Any) -> str | None:
         """Run the command; a refusal becomes one sentence on standard error and status 1."""

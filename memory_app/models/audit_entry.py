@@ -54,6 +54,7 @@ class AuditAct(StrEnum):
     NAMESPACE_CREATE = "namespace.create"
     NAMESPACE_CHANGE = "namespace.change"
     CHECKPOINT = "audit.checkpoint"
+    BACKUP = "database.backup"
     RESTORE = "database.restore"
 
 

@@ -13,7 +13,9 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 
 from memory_app.errors import Invalid, Refusal, Unavailable
+from memory_app.models import AuditAct
 from memory_app.operations.attesting import enter_restore
+from memory_app.operations.auditing import COMMAND, Entry, write_entry
 from memory_app.operations.inviting import end_all_ways_in
 from memory_app.operations.journal import file_removals, journal_path
 from memory_app.operations.replaying import Replayed, replay_erasures
@@ -40,8 +42,8 @@ class LastCopy(NamedTuple):
 def back_up(*, path: Path, now: int | None = None) -> int:
     """Write a consistent copy of the database, which takes its name when it is complete.
 
-    Return its size, and note it. The secret of the installation, `secret_key` in the data folder,
-    is not in it. Raises Unavailable, StorageFull and Invalid.
+    Return its size, note it, and enter it into the audit log. The secret of the installation,
+    `secret_key` in the data folder, is not in it. Raises Unavailable, StorageFull and Invalid.
     """
     if _is_the_database(path):
         raise Invalid("the backup would overwrite the database")
@@ -63,14 +65,20 @@ def back_up(*, path: Path, now: int | None = None) -> int:
         _sync(path.parent)
     except OSError as problem:
         raise Unavailable(f"{path}: {problem.strerror}") from None
-    _note(LastCopy(began_at, size))
+    _note(LastCopy(began_at, size), now)
     return size
 
 
-def _note(copy: LastCopy) -> None:
-    """Note a copy that is complete; it is one also where the database has no room for the note."""
+def _note(copy: LastCopy, now: int | None) -> None:
+    """Note and enter a copy that is complete; it is one also where there is no room for that."""
+
+    def work(db: Database) -> None:
+        db.run(_NOTE, (1, *copy))
+        entry = Entry(COMMAND, AuditAct.BACKUP, counts={"bytes": copy.size_bytes})
+        write_entry(db, entry, now or db.now())
+
     try:
-        engine().write(lambda db: db.run(_NOTE, (1, *copy)))
+        engine().write(work)
     except Refusal as refusal:
         logger.warning("the backup is complete, but could not be noted: %s", refusal.detail)
 

@@ -1,6 +1,8 @@
 """The commands as a shell sees them: standard output, standard error, exit status."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +21,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return variables
 
 
-def manage(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+def manage(
+    environment: dict[str, str], *arguments: str, given: str = ""
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
@@ -27,7 +31,7 @@ def manage(environment: dict[str, str], *arguments: str) -> subprocess.Completed
         capture_output=True,
         text=True,
         check=False,
-        stdin=subprocess.DEVNULL,
+        input=given,
     )
 
 
@@ -72,6 +76,87 @@ def test_a_new_installation_is_prepared_once_however_often_it_is_started(
         ran = manage(environment, *wrong)
         assert (ran.returncode, ran.stdout) == (2, ""), (wrong, ran)
         assert ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (["create_key", "Not A Name"], 1),
+        (["cleanup", "--namespace", "nowhere"], 1),
+        (["restore", "nowhere.backup", "--yes"], 1),
+        (["set_policy", "nowhere", "--idle", "3d"], 1),
+        (["import_sessions", "nowhere.jsonl"], 1),
+        (["import_sessions", "-", "--namespace", "support"], 3),
+        (["serve", "--workers", "0"], 2),
+    ],
+)
+def test_a_refusal_is_a_plain_sentence_without_the_name_of_a_class(
+    environment: dict[str, str], command: list[str], status: int
+) -> None:
+    manage(environment, "migrate", "--verbosity", "0")
+    ran = manage(environment, *command, given="{bad\n")
+    assert ran.returncode == status, ran
+    last = ran.stderr.splitlines()[-1]
+    assert not re.match(r"[A-Z]\w+: ", last), last
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["place_hold", "a", "--matter", "m"], ["cleanup", "--every", "0s"], ["backup"]],
+)
+def test_wrong_usage_is_said_in_the_last_line_after_what_would_be_right(
+    environment: dict[str, str], command: list[str]
+) -> None:
+    ran = manage(environment, *command)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    usage, *_, last = ran.stderr.splitlines()
+    assert usage.startswith("usage: ")
+    assert f"{command[0]}: error: " in last
+
+
+def test_a_reader_that_leaves_is_told_in_one_line(environment: dict[str, str]) -> None:
+    manage(environment, "migrate", "--verbosity", "0")
+    manage(environment, "create_key", "support")
+    lines = "".join(f'{{"session_id": "s-{n}", "messages": []}}\n' for n in range(2_000))
+    manage(environment, "import_sessions", "-", "--namespace", "support", given=lines)
+    export = subprocess.Popen(
+        [sys.executable, "manage.py", "export_sessions", "-", "--namespace", "support"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert export.stdout is not None
+    assert export.stderr is not None
+    export.stdout.read(10)
+    export.stdout.close()
+    assert export.stderr.read() == "-: Broken pipe\n"
+    assert export.wait() == 1
+
+
+def test_ctrl_c_ends_a_command_in_one_line(environment: dict[str, str]) -> None:
+    manage(environment, "migrate", "--verbosity", "0")
+    waits = subprocess.Popen(
+        [sys.executable, "manage.py", "import_sessions", "-", "--namespace", "support"],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert waits.stdin is not None
+    # Once it has read a line, it waits for the next.
+    waits.stdin.write("{bad\n")
+    waits.stdin.flush()
+    assert waits.stderr is not None
+    assert "not JSON" in waits.stderr.readline()
+    waits.send_signal(signal.SIGINT)
+    _, said = waits.communicate(timeout=30)
+    assert waits.returncode == 1
+    assert said == "interrupted; the same command run again goes on from there\n"
 
 
 def test_a_database_that_is_away_is_status_1(environment: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from config import env
 from memory_app.conf import scrub_window
 from memory_app.errors import Unavailable
+from memory_app.models import AuditEntry
 from memory_app.operations.purging import delete_session
 from memory_app.storage import files
 from tests.factories import make_caller, make_session
@@ -106,3 +107,10 @@ def test_a_journal_with_lines_that_cannot_be_read_is_status_3(tmp_path: Path) ->
     journal.write_text("half a li\n")
     assert status("replay_erasures", str(journal)) == (3, "1 lines could not be read")
     assert status("replay_erasures", str(tmp_path / "none"))[0] == 1
+
+
+def test_a_backup_is_entered_into_the_audit_log(tmp_path: Path) -> None:
+    call_command("backup", str(tmp_path / "copy"), stdout=io.StringIO())
+    entry = AuditEntry.objects.get(act="database.backup")
+    assert (entry.actor, entry.object_id) == ("command", None)
+    assert json.loads(entry.counts) == {"bytes": (tmp_path / "copy").stat().st_size}

@@ -55,7 +55,8 @@ class Command(LetheCommand):
                 total += self._import(name, raw, options["namespace"], options["keep_times"])
         self.stdout.write(_summary(total, options["namespace"]))
         if total.refused:
-            raise DoneInPart(f"{total.refused} lines were left out; they are named above")
+            lines = "1 line was" if total.refused == 1 else f"{total.refused} lines were"
+            raise DoneInPart(f"{lines} left out; see above")
 
     @staticmethod
     def _open(name: str, opened: ExitStack) -> IO[bytes]:

@@ -38,6 +38,7 @@ class Command(LetheCommand):
         if not done.journal_was_whole:
             left.append("the old database could not be read: its last removals may be missing")
         if replayed.unreadable:
-            left.append(f"{replayed.unreadable} lines of the journal could not be read")
+            lines = "1 line" if replayed.unreadable == 1 else f"{replayed.unreadable} lines"
+            left.append(f"{lines} of the journal could not be read")
         if left:
             raise DoneInPart("; ".join(left))
