@@ -19,6 +19,7 @@ from memory_app.operations.auditing import COMMAND, Entry, write_entry
 from memory_app.operations.inviting import end_all_ways_in
 from memory_app.operations.journal import file_removals, journal_path
 from memory_app.operations.replaying import Replayed, replay_erasures
+from memory_app.operations.staying_closed import close_again, read_doors
 from memory_app.storage import Database, engine, files
 
 logger = logging.getLogger("lethe.backup")
@@ -142,12 +143,15 @@ def restore(*, path: Path, now: int | None = None) -> Restored:
         raise Unavailable(f"{path}: there is no such file")
     with engine().alone("restore"):
         whole = _complete_journal()
+        doors = read_doors() if would_overwrite() else None
         with files().restoring(path):
             _require_known_version()
             call_command("migrate", interactive=False, verbosity=0)
             journal = journal_path()
             replayed = replay_erasures(path=journal, now=now) if journal.exists() else Replayed()
             end_all_ways_in()
+            if doors is not None:
+                close_again(doors)
             _forget_copies()
             enter_restore(now=now)
     return Restored(replayed, whole)

@@ -252,6 +252,60 @@ def test_a_restore_opens_no_door_that_may_have_been_closed_since(
     assert manage(installation, "shell", "--no-imports", "-c", _WAYS_IN).stdout == "0 0\n"
 
 
+_OPEN = """
+import pyotp
+from memory_app import moments
+from memory_app.models import Operator, Passkey
+from memory_app.operations.rights import find_person
+from memory_app.operations.second_factor import begin_factor, confirm_factor
+olga = Operator.objects.get(username="olga")
+person = find_person(operator_id=olga.pk, username="olga")
+secret = begin_factor(person=person, issuer="Lethe").secret
+print(confirm_factor(person=person, code=pyotp.TOTP(secret).now())[0])
+for name in ("blue", "green"):
+    Passkey.objects.create(operator=olga, credential_id=name, credential=b"", sign_count=0,
+        name=name, created_at=moments.process_clock())
+"""
+_CLOSE = """
+from memory_app.models import Operator, Passkey
+from memory_app.operations.codes import check_code
+olga = Operator.objects.get(username="olga")
+assert check_code(operator_id=olga.pk, username="olga", code="{code}")
+Passkey.objects.filter(name="blue").delete()
+Operator.objects.filter(username="ben").update(is_active=False)
+"""
+_STILL_OPEN = """
+from memory_app.models import ApiKey, Operator, Passkey, RecoveryCode
+print(*ApiKey.objects.filter(revoked_at=None).order_by("id").values_list("label", flat=True))
+print(*Operator.objects.filter(is_active=True).values_list("username", flat=True))
+print(*Passkey.objects.values_list("name", flat=True), RecoveryCode.objects.count())
+print(ApiKey.objects.get(label="rotated").rotated_to is None)
+"""
+
+
+def test_what_was_ended_after_a_backup_stays_ended(
+    installation: dict[str, str], tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup"
+    for name in ("olga", "ben"):
+        manage(installation, "create_operator", name)
+    keys = {
+        label: manage(installation, "create_key", "support", "--label", label).stdout[:14]
+        for label in ("kept", "revoked", "rotated")
+    }
+    code = manage(installation, "shell", "--no-imports", "-c", _OPEN).stdout.strip()
+    manage(installation, "backup", str(backup))
+    manage(installation, "revoke_key", keys["revoked"])
+    manage(installation, "rotate_key", keys["rotated"], "--overlap", "1h")
+    manage(installation, "shell", "--no-imports", "-c", _CLOSE.format(code=code))
+    manage(installation, "restore", str(backup), "--yes")
+    found = manage(installation, "shell", "--no-imports", "-c", _STILL_OPEN).stdout
+    assert found.splitlines() == ["kept rotated", "olga", "green 9", "True"]
+    ends = "from memory_app.models import ApiKey; from memory_app.moments import *;"
+    ends += "print(ApiKey.objects.get(label='rotated').expires_at < process_clock() + 2 * HOUR)"
+    assert manage(installation, "shell", "--no-imports", "-c", ends).stdout == "True\n"
+
+
 _NOTE = """
 from memory_app.models import LastBackup
 print([(one.began_at > 0, one.size_bytes) for one in LastBackup.objects.all()])
