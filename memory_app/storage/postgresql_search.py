@@ -63,13 +63,7 @@ class PostgreSQLSearch(SearchIndex):
 
     def remove(self, db: Database, ranges: Sequence[tuple[int, int]]) -> int:
         """Remove the documents of messages by key."""
-        if not ranges:
-            return 0
-        return db.run(
-            "DELETE FROM search_document d USING unnest(%s::bigint[], %s::bigint[]) r(after, up_to)"
-            " WHERE d.message_key > r.after AND d.message_key <= r.up_to",
-            [list(ends) for ends in zip(*ranges, strict=True)],
-        )
+        return db.delete_ranges("search_document", "message_key", ranges)
 
     def remove_numbers(self, db: Database, docids: Sequence[int]) -> None:
         """Remove documents by their own numbers."""
