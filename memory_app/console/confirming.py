@@ -21,7 +21,9 @@ GIVEN_AT: Final = "password_given_at"
 # For so long a password that was given is enough.
 RECENT: Final = 15 * moments.MINUTE
 _FIELD: Final = "own_password"
-_NOT_ASKED_AGAIN: Final = frozenset({_FIELD, "csrfmiddlewaretoken"})
+# Where one was: asked once more, the question stands at the address of the act, which is no page.
+_BACK: Final = "own_way_back"
+_NOT_ASKED_AGAIN: Final = frozenset({_FIELD, _BACK, "csrfmiddlewaretoken"})
 
 
 def asks_again(view: View) -> View:
@@ -58,7 +60,7 @@ def stop(request: HttpRequest, person: Person) -> HttpResponse | None:
                 for value in values
                 if name not in _NOT_ASKED_AGAIN
             ],
-            "back": page.here(request),
+            "back": page.safe_path(request, request.POST.get(_BACK, "")) or page.here(request),
             "wrong": given is not None,
         },
         status=200 if given is None else 422,

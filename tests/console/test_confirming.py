@@ -98,6 +98,21 @@ def test_the_password_of_somebody_else_is_not_it(petra: Client, purge: str) -> N
     assert petra.post(purge, given).status_code == 422
 
 
+def test_the_way_back_leads_to_the_page_however_often_it_is_asked() -> None:
+    scene()
+    olga = signed_in("olga", administrator="*")
+    grow_old(olga)
+    page = f"/keys/{ApiKey.objects.get().prefix}/"
+    act = f"{page}rotate/"
+    asked = olga.post(act, {"overlap": "0"}, headers={"Referer": f"http://testserver{page}"})
+    for _ in range(2):
+        assert f'<a class="btn" href="{page}" data-close>Leave it' in asked.text
+        sent = sent_again(asked, "guessed")
+        asked = olga.post(act, sent, headers={"Referer": f"http://testserver{act}"})
+    elsewhere = sent | {"own_way_back": "https://evil.example/"}
+    assert "evil" not in olga.post(act, elsewhere).text
+
+
 def test_a_part_of_the_page_is_a_dialog_in_its_place(petra: Client, purge: str) -> None:
     grow_old(petra)
     answer = petra.post(purge, WORDS, headers=PART)
