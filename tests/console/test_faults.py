@@ -41,6 +41,7 @@ FORMS = (
     Form("/holds/new/", HOLD | {"kind": "prefix", "target": "org-1"}, ("target",)),
     Form("/holds/new/", HOLD | {"kind": "all"}, ("kind",)),
     Form("/holds/new/", HOLD | {"review": "soon"}, ("review",)),
+    Form("/holds/new/", HOLD | {"review": "9" * 5_000}, ("review",)),
     Form("/holds/{hold}/release/", {"reason": ""}, ("reason",)),
     Form(
         "/sessions/hold/", {"do": "hold", "sel": "{uid}", "matter": "", "reason": "R"}, ("matter",)

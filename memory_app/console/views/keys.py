@@ -191,11 +191,12 @@ def _received(request: HttpRequest, key: KeyView) -> granting.FirstMessage | Non
 def rotate(request: HttpRequest, prefix: str) -> HttpResponse:
     """Make a successor and show it on this one answer; the old key ends after the overlap."""
     overlap = request.POST.get("overlap", "")
+    is_number = overlap.isascii() and overlap.isdigit() and len(overlap) < 19
     granted = granting.replace_key(
         person=request.person,  # type: ignore[attr-defined]
         prefix=prefix,
         form=request.POST.get("once", ""),
-        overlap=int(overlap) if overlap.isascii() and overlap.isdigit() else 0,
+        overlap=int(overlap) if is_number else 0,
     )
     return _issued(request, granted)
 
