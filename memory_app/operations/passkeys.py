@@ -203,7 +203,9 @@ def check_name(name: str) -> str:
     """Return the name of a passkey as it is stored. Raises Invalid."""
     trimmed = " ".join(name.split())
     if not 1 <= len(trimmed) <= _MAX_NAME or not trimmed.isprintable():
-        raise Invalid(f"name the passkey, in at most {_MAX_NAME} printable characters")
+        raise Invalid.at(
+            ("name",), f"name the passkey, in at most {_MAX_NAME} printable characters"
+        )
     return trimmed
 
 
@@ -216,7 +218,7 @@ def _require_room(db: Database, person: Person, name: str) -> None:
     if len(rows) >= MOST:
         raise Invalid(f"at most {MOST} passkeys; remove one first")
     if name.casefold() in {taken.casefold() for (taken,) in rows}:
-        raise Invalid("you have a passkey of this name already")
+        raise Invalid.at(("name",), "you have a passkey of this name already")
 
 
 def _credentials(db: Database, number: int) -> list[AttestedCredentialData]:

@@ -103,7 +103,7 @@ def confirm_factor(*, person: Person, code: str, now: int | None = None) -> tupl
             raise NotFound("no second factor was begun within the last quarter of an hour")
         step = step_of(opened(row[0]), code, moment)
         if step is None:
-            raise Invalid(_WRONG)
+            raise Invalid.at(("code",), _WRONG)
         db.run(
             "UPDATE second_factor SET confirmed_at = %s, last_step = %s WHERE operator_id = %s",
             (moment, step, person.id),

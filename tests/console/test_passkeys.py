@@ -72,6 +72,26 @@ def test_an_unlocked_screen_is_not_enough_to_add_one(ann: Client, key: SoftwareK
     assert not Passkey.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"do": "ask", "name": "blue key", "password": "wrong"}, "passkey-password"),
+        ({"do": "ask", "name": " ", "password": PASSWORD}, "passkey-name"),
+        ({"do": "codes", "password": "wrong"}, "own-password"),
+        ({"passkey": "77"}, None),
+        ({"do": "add", "answer": "{}"}, None),
+    ],
+)
+def test_the_field_in_error_is_that_of_the_form_that_was_sent(
+    ann: Client, sent: dict[str, str], field: str | None
+) -> None:
+    refused = ann.post(PAGE, sent)
+    assert refused.status_code == 422
+    assert 'role="alert" id="problem"' in refused.text
+    wrong = re.findall(r'<input[^>]*id="([^"]+)"[^>]*aria-invalid="true" autofocus', refused.text)
+    assert wrong == ([field] if field else [])
+
+
 def test_it_is_added_used_for_signing_in_and_removed(ann: Client, key: SoftwareKey) -> None:
     assert add(ann, key).status_code == 303
     other = Client()

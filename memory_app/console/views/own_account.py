@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from memory_app import conf
 from memory_app.console import acts, middleware, page
 from memory_app.console import passkeys as asking
+from memory_app.console.faults import faults_of
 from memory_app.console.middleware import ConsoleRequest, open_without_factor
 from memory_app.errors import Invalid, NotFound
 from memory_app.operations import passkeys, people, preferences, second_factor, sign_ins
@@ -112,12 +113,22 @@ def factor(request: ConsoleRequest) -> HttpResponse:
         return _show_factor(request)
     try:
         return act(request)
-    except (Invalid, NotFound) as refusal:
+    except NotFound as refusal:
         return _show_factor(request, problem=refusal.detail)
+    except Invalid as refusal:
+        [field] = faults_of(refusal, ("password", "code", "name"))
+        # The password is asked for by two forms; this one asks for a name too.
+        field = "passkey_password" if (do, field) == ("ask", "password") else field
+        return _show_factor(request, problem=refusal.detail, field=field)
 
 
 def _show_factor(
-    request: ConsoleRequest, *, problem: str = "", codes: tuple[str, ...] = (), asked: str = ""
+    request: ConsoleRequest,
+    *,
+    problem: str = "",
+    field: str = "",
+    codes: tuple[str, ...] = (),
+    asked: str = "",
 ) -> HttpResponse:
     begun = second_factor.begun_factor(person=request.person, issuer=_issuer(request))
     context = {
@@ -125,6 +136,7 @@ def _show_factor(
         "begun": begun,
         "required": conf.requires_second_factor(),
         "problem": problem,
+        "field": field,
         "codes": codes,
         "passkeys": passkeys.list_passkeys(person=request.person),
         "party": asking.party(request),
@@ -209,7 +221,7 @@ _FACTOR_ACTS = {
 
 def _require_password(request: ConsoleRequest) -> None:
     if not _knows_password(request, request.POST.get("password", "")):
-        raise Invalid("this is not your password")
+        raise Invalid.at(("password",), "this is not your password")
 
 
 def _issuer(request: HttpRequest) -> str:
