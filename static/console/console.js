@@ -181,17 +181,28 @@
   }
 
   let closing = 0;
+  let closesAt = Infinity;
 
   // Content that is open for a while is taken away when that is over, and the page asks anew.
+  function closeContent() {
+    closesAt = Infinity;
+    find("#main").replaceChildren();
+    location.replace(location.pathname + location.search);
+  }
+
   function watchClosing() {
     const open = find("[data-closes]:not([data-watched])");
     if (!open) return;
     open.dataset.watched = "";
+    const left = Number(open.dataset.closes) * 1000;
+    closesAt = Date.now() + left;
     clearTimeout(closing);
-    closing = setTimeout(() => {
-      find("#main").replaceChildren();
-      location.replace(location.pathname + location.search);
-    }, Number(open.dataset.closes) * 1000);
+    closing = setTimeout(closeContent, left);
+  }
+
+  // No timer runs while a computer sleeps, and none of a page that one has left and comes back to.
+  function closeOverdue() {
+    if (Date.now() > closesAt) closeContent();
   }
 
   // Either the text is in the button, or it is what the page shows of something.
@@ -289,6 +300,8 @@
   );
 
   addEventListener("hashchange", followPlace);
+  addEventListener("visibilitychange", closeOverdue);
+  addEventListener("pageshow", closeOverdue);
 
   // A menu that the focus leaves has been left.
   document.addEventListener("focusin", (event) => {
@@ -597,5 +610,6 @@
   if (!location.hash) showMatch();
   followPlace();
   setInterval(refreshTimes, 60000);
+  setInterval(closeOverdue, 10000);
   setInterval(tick, 30000);
 })();

@@ -44,6 +44,23 @@ def walk(page: Page, url: str) -> None:
     expect(page.get_by_text("WordsOfAnn")).to_have_count(0)
 
 
+def test_content_closes_when_a_computer_wakes_after_its_time(page: Page, live_server: Any) -> None:
+    uid = scene(make_caller("support"))
+    Namespace.objects.update(demands_reason=True)
+    admit(page.context, live_server.url, make_person("petra", privacy_officer="*"))
+    page.clock.install()
+    page.goto(f"{live_server.url}/reasons/?namespace=support&next=/sessions/{uid}/")
+    page.get_by_label("Why do you open it?").fill("Ticket 7")
+    page.get_by_role("button", name="Open for 15 minutes").click()
+    expect(page.locator("#m-1 .words")).to_have_text("WordsOfAnn")
+    StatedReason.objects.update(open_until=moments.process_clock() - SECOND)
+    # Its timers slept too: the time is another, and none of them has run.
+    page.clock.set_system_time(page.evaluate("Date.now()") + 16 * 60_000)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange', {bubbles: true}))")
+    expect(page.get_by_role("heading", name="Its content is closed")).to_be_visible()
+    expect(page.get_by_text("WordsOfAnn")).to_have_count(0)
+
+
 def test_a_reason_opens_the_content(page: Page, live_server: Any, problems: list[str]) -> None:
     walk(page, live_server.url)
     assert problems == []

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from memory_app.models import Namespace
 from memory_app.operations.keys import Caller
+from memory_app.operations.purging import delete_session
 from memory_app.operations.recording import Recording, add_events
 from tests.browser import scenes
 from tests.browser.conftest import SignIn, admit, look
@@ -300,6 +301,18 @@ def test_a_purged_session_leads_to_its_receipt(visit: Open, agent: Caller) -> No
     expect(page.get_by_role("heading", level=1)).to_have_text("This session was purged")
     page.get_by_role("link", name="Open the receipt").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Deletion of 1 session")
+
+
+def test_a_find_in_what_was_purged_meanwhile_leads_to_its_receipt(
+    visit: Open, agent: Caller
+) -> None:
+    page = visit(f"/sessions/{scene(agent, 'gone')}/")
+    find(page, "words")
+    delete_session(caller=agent, session_id="gone")
+    page.locator("#find").fill("order")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This session was purged")
+    expect(page.locator("#transcript")).to_have_count(0)
 
 
 def test_a_find_after_the_reason_has_run_out_asks_again(visit: Open, agent: Caller) -> None:

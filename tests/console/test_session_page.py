@@ -394,6 +394,12 @@ def test_nothing_of_a_purged_session_can_be_opened(agent: Caller) -> None:
     for path in ("messages/1/", "states/", "branch/?in=state", "session.md", "session.jsonl"):
         assert petra.get(f"/sessions/{session}/{path}").status_code == 404
     assert petra.post(f"/sessions/{session}/find/", {"find": "a"}).status_code == 410
+    # In the transcript that somebody has open there is no room for the page that says so.
+    for part in (
+        petra.post(f"/sessions/{session}/find/", {"find": "a"}, headers=PART),
+        petra.get(f"/sessions/{session}/", headers=PART),
+    ):
+        assert (part.status_code, part["HX-Redirect"]) == (204, f"/sessions/{session}/")
 
 
 def test_the_page_of_a_purged_session_names_the_receipt(agent: Caller) -> None:

@@ -113,6 +113,9 @@ def _gone(request: HttpRequest, uid: str) -> HttpResponse:
     """Say what became of a session that is no longer there. Raises NotFound."""
     person: Person = request.person  # type: ignore[attr-defined]
     removed = tracing.find_removed(person=person, uid=uid)
+    if page.wants_fragment(request):
+        # It went while somebody read it: that is a page, and no part of the one that is open.
+        return page.redirect(request, reverse("console:session", args=[uid]))
     context = {"removed": removed}
     return page.render(request, page="console/sessions/gone.html", context=context, status=410)
 
