@@ -1,5 +1,6 @@
 """Message search in the console: who finds what, and where words may not be."""
 
+import json
 import re
 
 import pytest
@@ -132,6 +133,14 @@ def test_one_entry_for_a_search_in_a_quarter_of_an_hour(olga: Client) -> None:
         ("olga", "support", "search")
     ] * 2
     assert not any("refund" in str(e.object_id) for e in entries)
+
+
+def test_a_search_of_several_namespaces_is_entered_with_their_number() -> None:
+    fill("support", a="refund")
+    fill("claims", b="refund")
+    search(person("operator", namespace="*", name="everywhere"), "refund")
+    (entry,) = AuditEntry.objects.filter(act=AuditAct.CONTENT_SEARCH)
+    assert (entry.namespace, json.loads(entry.counts)) == (None, {"namespaces": 2})
 
 
 def test_expired_sessions_are_found_and_marked_purging_ones_never(olga: Client) -> None:
