@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from memory_app import moments
+from memory_app import conf, moments
 from memory_app.console.tokens import MOMENTS, REPEATED, SELECTS, Token, parse
 from memory_app.errors import Invalid, NotFound
 from memory_app.moments import DAY, to_datetime
@@ -16,6 +16,8 @@ from memory_app.operations.browsing import SORTS, STATUSES, SessionFilter
 from memory_app.operations.rights import Person
 
 DEFAULT_SORT: Final = "-last_activity_at"
+# As many as an API call may name tags. A thousand are more than SQLite takes in one statement.
+MOST_CONDITIONS: Final = conf.MAX_TAGS
 HOUR: Final = DAY // 24
 
 
@@ -166,6 +168,8 @@ def read(query: QueryDict, person: Person, *, keeping_content: bool = False) -> 
         elif token.key not in REPEATED and any(token.key == other.key for other in tokens):
             raise Invalid.at(("query", "q"), f"{token.key}: can be given once")
         elif token not in tokens:
+            if len(tokens) == MOST_CONDITIONS:
+                raise Invalid.at(("query", "q"), f"at most {MOST_CONDITIONS} conditions")
             tokens.append(token)
     if given["status"] == "any":
         given["status"] = ""

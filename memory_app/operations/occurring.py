@@ -10,8 +10,10 @@ SEPARATOR: Final = "/"
 # So many branches at the beginning of ids are looked into: leaping to each takes 3 microseconds on
 # SQLite and 10 on PostgreSQL, and looking for the id in it as long again.
 _MOST_BRANCHES: Final = 500
-# So many of the person's own sessions tell where the id stands in theirs.
+# So many of the person's own sessions tell where the id stands in theirs, until that is in so many
+# places: agents choose ids, and one of 512 characters can hold a short user id 256 times.
 _OWN: Final = 200
+_MOST_OWN: Final = 500
 # Under an id that holds the user id so many sessions are looked at.
 MOST_COUNTED: Final = 500
 MOST_SHOWN: Final = 20
@@ -63,8 +65,10 @@ def _own(db: Database, namespace_ids: Sequence[int], user_id: str) -> set[tuple[
         f" AND s.namespace_id IN ({marks}) LIMIT %s",
         (user_id, *namespace_ids, _OWN),
     )
-    found = set()
+    found: set[tuple[int, str]] = set()
     for number, session_id in rows:
+        if len(found) >= _MOST_OWN:
+            break
         parts = session_id.split(SEPARATOR)
         for end in range(1, len(parts) + 1):
             base = SEPARATOR.join(parts[:end])

@@ -139,6 +139,13 @@ def test_what_cannot_be_read_is_said_under_the_box_and_the_list_stays(
     assert 'role="alert"' in page.text
 
 
+def test_more_conditions_than_a_statement_takes_are_refused_by_number(olga: Client) -> None:
+    box = " ".join(f"-user:u{number}" for number in range(1_000))
+    answer = olga.get("/sessions/", {"q": box})
+    assert answer.status_code == 422
+    assert "t most 32 conditions" in answer.text
+
+
 @pytest.mark.parametrize("query", ["status=gone", "time=soon", "sort=title", "cursor=abc"])
 def test_an_address_that_means_nothing_is_refused(olga: Client, query: str) -> None:
     assert olga.get(f"/sessions/?{query}").status_code == 422
