@@ -73,6 +73,7 @@ def test_what_died_beside_the_server_is_started_again(
     installation: dict[str, str], command: str
 ) -> None:
     with serving(installation, signal.SIGTERM) as server:
+        assert poll(lambda: len(running(command, tree(server.pid))) == 1)
         (first,) = running(command, tree(server.pid))
         os.kill(first, signal.SIGKILL)
         assert poll(lambda: running(command, tree(server.pid)) not in ([first], []))
