@@ -414,6 +414,8 @@
       if (here) find("summary", here).focus();
       if (!menu && !event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog")) clearSelection();
     }
+    // It would press the first button of the form, whichever that is.
+    if (event.key === "Enter" && event.target.matches?.(".grid-form [type=checkbox]")) event.preventDefault();
     const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog, [contenteditable]");
     if (root.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey || typing) return;
     const page = Date.now() - going < 900 && all("[data-go]").find((link) => link.dataset.go === event.key);

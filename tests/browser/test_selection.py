@@ -64,6 +64,26 @@ def test_an_act_is_undone_in_place_and_the_selection_stays(visit: Open, agent: C
     expect(page).to_have_url(re.compile("/sessions/$"))
 
 
+def test_enter_on_a_box_does_nothing_to_what_is_selected(
+    either: Page, agent: Caller, live_server: Any
+) -> None:
+    chats(agent, 2)
+    admit(either.context, live_server.url, make_person("ann", privacy_officer="*"))
+    acts: list[str] = []
+    either.on(
+        "request",
+        lambda sent: acts.extend(re.findall(r"\bdo=([a-z0-9-]+)", sent.post_data or "")),
+    )
+    for box in ("Select chat-0", "Select all on this page"):
+        either.goto(f"{live_server.url}/sessions/")
+        select(either, "chat-0")
+        either.get_by_label(box, exact=True).press("Enter")
+        # Whatever that has sent was sent before this.
+        either.get_by_role("link", name="Retention policies").first.click()
+        either.wait_for_url("**/policies/")
+    assert set(acts) <= {"clear"}
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_a_menu_closes_once_its_act_is_done(visit: Open, agent: Caller, width: int) -> None:
     chats(agent, 1)
