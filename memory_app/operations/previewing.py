@@ -235,7 +235,8 @@ def execute(
     """Purge the sessions of a preview that are as they were shown; return the receipt.
 
     A large set waits closed for cleanup to begin, and so does what is left after so many seconds:
-    the receipt is not finished yet. Raises PreviewStale, Forbidden and Invalid.
+    the receipt is not finished yet. Raises PreviewStale, also when somebody cancels it meanwhile,
+    Forbidden and Invalid.
     """
     why = check_reason(reason)
 
@@ -271,7 +272,8 @@ def execute(
         purging.finish_receipt(receipt, seconds=seconds, now=now)
         file_removals()
     view = engine().read(lambda db: read_receipt(db, namespace_id, receipt))
-    assert view is not None, "it was just written"
+    if view is None:
+        raise PreviewStale("somebody cancelled this purge while its sessions were being closed")
     return view
 
 

@@ -123,9 +123,13 @@ class Scan:
                 match = None if row is None else self._match(row)
                 if match is not None:
                     yield hit.docid, match
-            self.reached = batch[-1].docid
+                self.reached = hit.docid
+                # Of long texts one batch may take many times as long as a search may.
+                if time.monotonic() > deadline:
+                    self.was_cut = True
+                    return
             examined, size = examined + len(batch), min(2 * size, _AT_ONCE)
-            if examined >= MOST_EXAMINED or time.monotonic() > deadline:
+            if examined >= MOST_EXAMINED:
                 self.was_cut = True
                 return
 

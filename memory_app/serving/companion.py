@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 logger = logging.getLogger("lethe.serving")
@@ -48,7 +49,9 @@ class Companion:
             if self._stopping.wait(pause):
                 return
             pause = min(pause * 2, _LONGEST_PAUSE)
-            self._process = _begin(self._command)
+            # There may be no memory for another process now; it is tried again after a pause.
+            with suppress(OSError):
+                self._process = _begin(self._command)
 
     def stop(self) -> None:
         """Let the batch that runs be finished, and stop."""

@@ -384,6 +384,23 @@ def test_what_a_cancelled_purge_was_to_remove_is_forgotten_step_by_step(
     assert len(ids(api)) == 9
 
 
+@pytest.mark.usefixtures("large")
+def test_a_purge_that_is_cancelled_while_it_closes_its_sessions_is_refused_to_its_caller(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.add("a/1")
+    token = preview(api, prefix="a/")["token"]
+    close_all = purging.close_all
+
+    def cancelled_meanwhile(*arguments: Any) -> None:
+        close_all(*arguments)
+        api.post("purges/cancel", id=Purge.objects.get().pk)
+
+    monkeypatch.setattr(purging, "close_all", cancelled_meanwhile)
+    refused(api.post("purges/execute", token=token, reason="Asked"), "preview_stale")
+    assert ids(api) == ["a/1"]
+
+
 def die(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, at_call: int) -> None:
     """Let one call of a function die after its work and before it is committed."""
     work: Callable[..., Any] = getattr(module, name)

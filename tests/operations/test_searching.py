@@ -2,6 +2,7 @@
 
 import random
 import re
+import time
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
@@ -125,6 +126,31 @@ def test_the_short_look_for_a_phrase_overlooks_none(phrase: list[str]) -> None:
         for text in (*TEXTS, " ".join(phrase), "_".join(phrase), "".join(map(str.title, phrase))):
             if term.needle is not None and term.needle in flatten(text):
                 assert term.may_stand_in(text), (term.needle, text)
+
+
+def test_a_text_that_repeats_a_long_phrase_all_but_its_end_is_no_burden() -> None:
+    """It took a second and more, in which no other thread ran."""
+    begun = time.process_time()
+    assert not parse(f'"{"a " * 240}b"').suits("a " * 100_000)
+    assert time.process_time() - begun < 0.3
+
+
+def test_a_search_whose_time_is_over_says_where_it_stopped_and_goes_on_from_there(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within a batch too: of long texts it may have hundreds, and each takes its time."""
+    whole = found(ann, "user")
+    assert len(whole) > 2
+    monkeypatch.setattr(scanning, "_SECONDS", -1.0)
+    places, cursor = [], None
+    for _ in whole:
+        page = search_messages(
+            caller=ann, query="user", wanted=MessageFilter(), limit=100, cursor=cursor
+        )
+        assert len(page.matches) == 1
+        places.append(page.matches[0].event.seq)
+        cursor = page.next_cursor
+    assert places == whole
 
 
 @settings(
