@@ -1,7 +1,7 @@
 """Where the pages are."""
 
 from django.urls import path, re_path, register_converter
-from django.urls.converters import StringConverter
+from django.urls.converters import IntConverter, StringConverter
 
 from memory_app.console.views import (
     accounts,
@@ -64,7 +64,14 @@ class NamespaceName(StringConverter):
     regex = "[a-z0-9][a-z0-9._-]{0,63}"
 
 
+class Number(IntConverter):
+    """The number of a person, a run or a message: no more digits than a database has room for."""
+
+    regex = "[0-9]{1,18}"
+
+
 register_converter(Uid, "uid")
+register_converter(Number, "number")
 register_converter(PurgeId, "purge")
 register_converter(Token, "token")
 register_converter(KeyPrefix, "key")
@@ -89,9 +96,9 @@ urlpatterns = [
     path("account/second-factor/", own_account.factor, name="second_factor"),
     path("account/staying/", own_account.staying, name="staying"),
     path("people/", people.index, name="people"),
-    path("people/<int:number>/", people.detail, name="person"),
-    path("people/<int:number>/roles/", people.roles, name="roles"),
-    path("people/<int:number>/act/", people.act, name="act_on_person"),
+    path("people/<number:number>/", people.detail, name="person"),
+    path("people/<number:number>/roles/", people.roles, name="roles"),
+    path("people/<number:number>/act/", people.act, name="act_on_person"),
     path("preferences/", accounts.prefer, name="preferences"),
     path("jump/", jump.index, name="jump"),
     path("overview/", overview.index, name="overview"),
@@ -108,7 +115,7 @@ urlpatterns = [
     path("sessions/<uid:uid>/find/", transcripts.find, name="find"),
     path("sessions/<uid:uid>/branch/", branches.branch, name="branch"),
     path("sessions/<uid:uid>/states/", states.states, name="states"),
-    path("sessions/<uid:uid>/messages/<int:seq>/", transcripts.message, name="message"),
+    path("sessions/<uid:uid>/messages/<number:seq>/", transcripts.message, name="message"),
     re_path(
         r"^sessions/(?P<uid>[0-9a-f]{32})/session\.(?P<kind>jsonl|md)$",
         downloads.download,
@@ -132,7 +139,7 @@ urlpatterns = [
     path("policies/change/", policies.edit, name="policy"),
     path("runs/", runs.index, name="runs"),
     path("runs/now/", runs.run, name="run_now"),
-    path("runs/<int:number>/", runs.detail, name="run"),
+    path("runs/<number:number>/", runs.detail, name="run"),
     path("policies/remove/", policies.remove, name="remove_policy"),
     path("policies/applying/", policies.applying, name="applying"),
     path("settings/", settings.index, name="settings"),

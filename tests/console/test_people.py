@@ -233,6 +233,13 @@ def test_an_administrator_of_one_namespace_sees_what_they_may_do() -> None:
     assert "claims" not in detail
 
 
+@pytest.mark.parametrize("number", ["9" * 18, str(2**63), "9" * 5_000])
+def test_whom_no_database_could_number_is_not_there(number: str) -> None:
+    client = signed_in("una", administrator="*", privacy_officer="*")
+    for path in ("people", "runs"):
+        assert client.get(f"/{path}/{number}/").status_code == 404
+
+
 def test_no_word_of_a_person_or_link_enters_the_audit_log(olga: Client) -> None:
     link = link_in(invite(olga))
     Client().post("/join/", {"link": link, "password": WORDS, "again": WORDS})
