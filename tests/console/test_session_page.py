@@ -387,6 +387,15 @@ def test_a_session_of_others_is_not_there(agent: Caller, path: str) -> None:
     assert petra.get(f"/sessions/{'0' * 32}/{path}").status_code == 404
 
 
+def test_a_text_is_unfolded_where_what_is_found_begins_before_the_fold(agent: Caller) -> None:
+    made = make_session(agent, "long", "x" * 1990 + " refund me " + "y" * 3000).session
+    assert made is not None
+    petra = person("privacy_officer")
+    there = petra.post(f"/sessions/{made.uid}/find/", {"find": "refund me"})["Location"]
+    assert '<details class="fold" open>' in petra.get(there).text
+    assert '<details class="fold">' in petra.get(f"/sessions/{made.uid}/").text
+
+
 def test_nothing_of_a_purged_session_can_be_opened(agent: Caller) -> None:
     session, petra = scene(agent), person("privacy_officer")
     token = ask_to_purge(petra, session)
