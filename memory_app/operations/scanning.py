@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+from memory_app import conf
 from memory_app.models.snapshot import Event
 from memory_app.operations.browsing import SessionFilter, prefix_end, where
 from memory_app.operations.excerpting import Excerpt, Marker
@@ -23,7 +24,7 @@ from memory_app.operations.wording import (
 from memory_app.storage import Database, search_index
 from memory_app.storage.engine import Row
 from memory_app.storage.search import Hit, Wanted
-from memory_app.storage.statements import EVENT_COLUMNS
+from memory_app.storage.statements import EVENT_COLUMNS, SIZE_BYTES
 from memory_app.words import Query
 
 # How many hits of the index one search looks at, and for how long: then it stops and says so.
@@ -31,8 +32,11 @@ MOST_EXAMINED: Final = 5_000
 _SECONDS: Final = 1.0
 # So many sessions are looked for in the index itself; of more, each hit is looked at.
 _SESSIONS: Final = 50
-# How many hits are read at once, at most.
+# How many hits are read at once, first and at most.
+_FIRST: Final = 32
 _AT_ONCE: Final = 500
+# And how many bytes of messages in all: what matches stays in memory until the answer is written.
+MOST_BYTES: Final = 64 * conf.MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +119,7 @@ class Scan:
         deadline = time.monotonic() + _SECONDS
         conditions, parameters = self._conditions()
         hits = search_index().hits(self._db, self._namespaces, wanted, self._before)
-        examined, size = 0, max(question.limit + 1, 32)
+        examined, left, size = 0, MOST_BYTES, _FIRST
         while batch := list(islice(hits, size)):
             rows = _read(self._db, batch, conditions, parameters)
             for hit in batch:
@@ -128,10 +132,14 @@ class Scan:
                 if time.monotonic() > deadline:
                     self.was_cut = True
                     return
-            examined, size = examined + len(batch), min(2 * size, _AT_ONCE)
-            if examined >= MOST_EXAMINED:
+            examined += len(batch)
+            read = sum(row[SIZE_BYTES] for row in rows.values())
+            left -= read
+            if examined >= MOST_EXAMINED or left <= 0:
                 self.was_cut = True
                 return
+            # As many as there is room for, when they are as long as these.
+            size = min(2 * size, _AT_ONCE, max(left * len(batch) // max(read, 1), 1))
 
     def _wanted(self) -> Wanted | None:
         """Say it to the index; None when there can be nothing."""

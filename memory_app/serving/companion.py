@@ -53,12 +53,17 @@ class Companion:
             with suppress(OSError):
                 self._process = _begin(self._command)
 
-    def stop(self) -> None:
-        """Let the batch that runs be finished, and stop."""
+    def ask_to_stop(self) -> None:
+        """Let the batch that runs be the last."""
         self._stopping.set()
+        if self._process is not None:
+            self._process.terminate()
+
+    def stop(self) -> None:
+        """Wait until it has stopped."""
+        self.ask_to_stop()
         if self._process is None:
             return
-        self._process.terminate()
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:

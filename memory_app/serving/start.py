@@ -88,8 +88,12 @@ def serve(
     )
     server.on_startup(lambda: print(f"Lethe listens on http://{bind}", flush=True))  # noqa: T201
     server.on_shutdown(spool.folder.close)
-    for companion in map(Companion, beside):
+    companions = [Companion(command) for command in beside]
+    for companion in companions:
         server.on_startup(companion.start)
+        # All are asked before one is waited for.
+        server.on_shutdown(companion.ask_to_stop)
+    for companion in companions:
         server.on_shutdown(companion.stop)
     bridge = partial(Bridge, threads=threads, multiprocess=workers > 1, limits=limits or Limits())
     loader: Callable[..., Any] = partial(_load, bridge)

@@ -153,6 +153,31 @@ def test_a_search_whose_time_is_over_says_where_it_stopped_and_goes_on_from_ther
     assert places == whole
 
 
+def test_a_search_of_long_texts_holds_some_of_them_and_goes_on_from_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Five thousand messages of the largest size would be 20 GB."""
+    caller = make_caller()
+    events = [make_event(f"refund {'x' * 1_000}") for _ in range(200)]
+    add_events(caller=caller, recording=Recording(session_id="long", events=events, batch=True))
+    index_pending()
+    monkeypatch.setattr(scanning, "MOST_BYTES", 40_000)
+    places: list[int] = []
+    page = search_messages(caller=caller, query="refund", wanted=MessageFilter(), limit=100)
+    while page.truncated:
+        assert 32 <= len(page.matches) <= 40
+        places += [match.event.seq for match in page.matches]
+        page = search_messages(
+            caller=caller,
+            query="refund",
+            wanted=MessageFilter(),
+            limit=100,
+            cursor=page.next_cursor,
+        )
+    places += [match.event.seq for match in page.matches]
+    assert places == list(range(200, 0, -1))
+
+
 @settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
