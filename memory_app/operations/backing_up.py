@@ -19,7 +19,7 @@ from memory_app.operations.auditing import COMMAND, Entry, write_entry
 from memory_app.operations.inviting import end_all_ways_in
 from memory_app.operations.journal import file_removals, journal_path
 from memory_app.operations.replaying import Replayed, replay_erasures
-from memory_app.operations.staying_closed import close_again, read_doors
+from memory_app.operations.staying_closed import close_again, forget_doors, keep_doors
 from memory_app.storage import Database, engine, files
 
 logger = logging.getLogger("lethe.backup")
@@ -27,10 +27,14 @@ logger = logging.getLogger("lethe.backup")
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came of a restore; `journal_was_whole` is false when the old database could not add."""
+    """What came of a restore, and what the old database could not add to it.
+
+    Its last removals, to the journal; and what was ended in it, which would be open again.
+    """
 
     replayed: Replayed
     journal_was_whole: bool
+    doors_were_known: bool
 
 
 class LastCopy(NamedTuple):
@@ -143,7 +147,8 @@ def restore(*, path: Path, now: int | None = None) -> Restored:
         raise Unavailable(f"{path}: there is no such file")
     with engine().alone("restore"):
         whole = _complete_journal()
-        doors = read_doors() if would_overwrite() else None
+        is_new = not would_overwrite()
+        doors = None if is_new else keep_doors()
         with files().restoring(path):
             _require_known_version()
             call_command("migrate", interactive=False, verbosity=0)
@@ -154,7 +159,8 @@ def restore(*, path: Path, now: int | None = None) -> Restored:
                 close_again(doors)
             _forget_copies()
             enter_restore(now=now)
-    return Restored(replayed, whole)
+        forget_doors()
+    return Restored(replayed, whole, is_new or doors is not None)
 
 
 def _complete_journal() -> bool:

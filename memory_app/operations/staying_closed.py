@@ -1,10 +1,14 @@
 """Keep ended, across a restore, what lets somebody in and was ended after the backup was made."""
 
+import json
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from memory_app.errors import Refusal
-from memory_app.storage import Database, engine
+from memory_app import conf
+from memory_app.errors import Refusal, Unavailable
+from memory_app.storage import Database, engine, files
 from memory_app.storage.engine import Row
 
 
@@ -14,24 +18,54 @@ class Doors:
 
     keys: Sequence[Row]
     deactivated: Sequence[Row]
-    passkeys: frozenset[str]
-    codes: frozenset[str]
+    passkeys: Sequence[str]
+    codes: Sequence[str]
 
 
-def read_doors() -> Doors | None:
-    """Return what opens the database that goes, or None where it cannot be read."""
+def keep_doors() -> Doors | None:
+    """Return what opens the database that goes, or None where it cannot be read.
+
+    It is written down until forget_doors: a restore that was killed may have replaced the database,
+    and what the backup opens is not what was open. Raises Unavailable when that cannot be done.
+    """
+    path = _path()
     try:
-        return engine().read(_read)
+        if files().are_restoring():
+            return Doors(**json.loads(path.read_text())) if path.exists() else None
+        doors = engine().read(_read)
     except (Refusal, engine().driver_error):
         return None
+    _write_down(doors, path)
+    return doors
+
+
+def _write_down(doors: Doors, path: Path) -> None:
+    draft = path.with_suffix(".part")
+    try:
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(doors), file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as problem:
+        raise Unavailable(f"{path}: {problem.strerror}") from None
+
+
+def forget_doors() -> None:
+    """Remove what was written down, when the restore is complete."""
+    _path().unlink(missing_ok=True)
+
+
+def _path() -> Path:
+    return conf.data_dir() / "restore-doors.json"
 
 
 def _read(db: Database) -> Doors:
     return Doors(
         db.rows("SELECT prefix, revoked_at, expires_at FROM api_key"),
         db.rows("SELECT username FROM operator WHERE NOT is_active"),
-        frozenset(name for (name,) in db.rows("SELECT credential_id FROM passkey")),
-        frozenset(digest for (digest,) in db.rows("SELECT digest FROM recovery_code")),
+        [name for (name,) in db.rows("SELECT credential_id FROM passkey")],
+        [digest for (digest,) in db.rows("SELECT digest FROM recovery_code")],
     )
 
 
@@ -51,11 +85,11 @@ def close_again(doors: Doors) -> None:
         back = _read(db)
         db.run_many(
             "DELETE FROM passkey WHERE credential_id = %s",
-            [(name,) for name in back.passkeys - doors.passkeys],
+            [(name,) for name in {*back.passkeys} - {*doors.passkeys}],
         )
         db.run_many(
             "DELETE FROM recovery_code WHERE digest = %s",
-            [(digest,) for digest in back.codes - doors.codes],
+            [(digest,) for digest in {*back.codes} - {*doors.codes}],
         )
 
     engine().write(work)

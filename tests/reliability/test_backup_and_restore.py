@@ -192,13 +192,25 @@ def test_a_restore_that_was_killed_is_served_by_nobody(
     if installation["DATABASE_URL"].startswith("sqlite"):
         pytest.skip("the old database is still there")
     backup = tmp_path / "backup"
+    key = manage(installation, "create_key", "support").stdout[:14]
     manage(installation, "backup", str(backup))
-    with psycopg.connect(installation["DATABASE_URL"], autocommit=True) as server:
-        server.execute("CREATE TABLE restoring ()")
+    manage(installation, "revoke_key", key)
+    keep = "from memory_app.operations.staying_closed import keep_doors; keep_doors()"
+    manage(installation, "shell", "--no-imports", "-c", keep)
+    on_server(installation, "CREATE TABLE restoring (); UPDATE api_key SET revoked_at = NULL")
     for command in (["create_key", "support"], ["cleanup"], ["serve"]):
         assert "run restore again" in manage(installation, *command, status=1).stderr
     manage(installation, "restore", str(backup), "--yes")
-    manage(installation, "create_key", "support")
+    listed = "from memory_app.models import ApiKey; print(ApiKey.objects.filter(revoked_at=None))"
+    assert manage(installation, "shell", "--no-imports", "-c", listed).stdout == "<QuerySet []>\n"
+    on_server(installation, "CREATE TABLE restoring ()")
+    said = manage(installation, "restore", str(backup), "--yes", status=3).stderr
+    assert "keys, people and passkeys that were ended since may be open again" in said
+
+
+def on_server(installation: dict[str, str], statements: str) -> None:
+    with psycopg.connect(installation["DATABASE_URL"], autocommit=True) as server:
+        server.execute(statements)
 
 
 def test_a_restore_touches_no_table_that_is_not_lethe_s(

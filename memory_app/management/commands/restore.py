@@ -37,6 +37,8 @@ class Command(LetheCommand):
         left = []
         if not done.journal_was_whole:
             left.append("the old database could not be read: its last removals may be missing")
+        if not done.doors_were_known:
+            left.append("keys, people and passkeys that were ended since may be open again")
         if replayed.unreadable:
             lines = "1 line" if replayed.unreadable == 1 else f"{replayed.unreadable} lines"
             left.append(f"{lines} of the journal could not be read")
