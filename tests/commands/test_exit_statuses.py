@@ -146,6 +146,8 @@ def test_ctrl_c_ends_a_command_in_one_line(environment: dict[str, str]) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What runs in the background of a shell ignores Ctrl-C, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert waits.stdin is not None
     # Once it has read a line, it waits for the next.

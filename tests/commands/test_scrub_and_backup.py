@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from memory_app.models import AuditEntry
 from memory_app.operations.purging import delete_session
 from memory_app.storage import files
 from tests.factories import make_caller, make_session
+from tests.installations import client_programs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -105,11 +107,14 @@ def test_a_folder_that_is_not_there_is_status_1(tmp_path: Path) -> None:
 def test_a_journal_with_lines_that_cannot_be_read_is_status_3(tmp_path: Path) -> None:
     journal = tmp_path / "erasures.jsonl"
     journal.write_text("half a li\n")
-    assert status("replay_erasures", str(journal)) == (3, "1 lines could not be read")
+    assert status("replay_erasures", str(journal)) == (3, "1 line could not be read")
     assert status("replay_erasures", str(tmp_path / "none"))[0] == 1
 
 
-def test_a_backup_is_entered_into_the_audit_log(tmp_path: Path) -> None:
+def test_a_backup_is_entered_into_the_audit_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", client_programs() + os.environ["PATH"])
     call_command("backup", str(tmp_path / "copy"), stdout=io.StringIO())
     entry = AuditEntry.objects.get(act="database.backup")
     assert (entry.actor, entry.object_id) == ("command", None)

@@ -28,4 +28,5 @@ class Command(LetheCommand):
             f" {done.messages:,} messages removed."
         )
         if done.unreadable:
-            raise DoneInPart(f"{done.unreadable} lines could not be read")
+            lines = "1 line" if done.unreadable == 1 else f"{done.unreadable} lines"
+            raise DoneInPart(f"{lines} could not be read")
