@@ -3,6 +3,7 @@
 import secrets
 from functools import cache
 
+import pyotp
 from django.contrib.auth.hashers import make_password
 from django.test import Client
 
@@ -12,9 +13,12 @@ from memory_app.models import Namespace, Operator, OperatorRole, SignIn
 from memory_app.operations.namespaces import ensure_namespace
 from memory_app.operations.people import add_person
 from memory_app.operations.rights import Person, find_person
+from memory_app.operations.second_factor import begin_factor, confirm_factor
 
 PASSWORD = "correct horse battery staple"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+# When a second factor is added: before now, so that the code of now was never used.
+PAST = moments.from_rfc3339("2026-06-01T12:00:00Z")
 
 
 def make_person(name: str = "ann", /, **roles: str) -> Operator:
@@ -60,6 +64,14 @@ def sign_in(client: Client, person: Operator) -> Client:
 def signed_in(name: str = "ann", /, **roles: str) -> Client:
     """Return a client with a new person signed in, who holds these roles."""
     return sign_in(Client(raise_request_exception=False), make_person(name, **roles))
+
+
+def enrol(person: Operator) -> tuple[str, tuple[str, ...]]:
+    """Give a person a second factor; return its secret and the recovery codes."""
+    known = find_person(operator_id=person.pk, username=person.username)
+    secret = begin_factor(person=known, issuer="Lethe", now=PAST).secret
+    code = pyotp.TOTP(secret).at(PAST // moments.SECOND)
+    return secret, confirm_factor(person=known, code=code, now=PAST)
 
 
 def acting(name: str = "ann", /, **roles: str) -> Person:

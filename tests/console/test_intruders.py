@@ -6,23 +6,10 @@ import pyotp
 import pytest
 from django.test import Client
 
-from memory_app import moments
-from memory_app.models import Operator
 from memory_app.operations.codes import WRONG_CODES
-from memory_app.operations.rights import find_person
-from memory_app.operations.second_factor import begin_factor, confirm_factor
-from tests.people import PASSWORD, make_person, sign_in, signed_in
+from tests.people import PASSWORD, enrol, make_person, sign_in, signed_in
 
 pytestmark = pytest.mark.django_db
-
-PAST = moments.from_rfc3339("2026-06-01T12:00:00Z")
-
-
-def enrol(person: Operator) -> tuple[str, tuple[str, ...]]:
-    known = find_person(operator_id=person.pk, username=person.username)
-    secret = begin_factor(person=known, issuer="Lethe", now=PAST).secret
-    code = pyotp.TOTP(secret).at(PAST // moments.SECOND)
-    return secret, confirm_factor(person=known, code=code, now=PAST)
 
 
 def give_password(client: Client, name: str = "ann", password: str = PASSWORD) -> Any:
